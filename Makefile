@@ -1,0 +1,80 @@
+# crm: build, install and test (PGXS).
+#
+#   make && make install && make installcheck     as for any extension
+#   make test                                      every test there is, on a private server
+#   make demo, make demo-stop                      real data on a private server, left running
+#   make strict                                    build with warnings as errors
+#   make bench                                     the measurements of test/bench
+
+EXTENSION = crm
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(srcdir)/crm.control)
+MODULE_big = crm
+PGFILEDESC = "crm - customer relationship management"
+
+# The C of each room, in the order of the data flow.
+OBJS = \
+	src/crm.o
+
+# The extension script: types, operators, aggregates and C functions by room.
+TYPES = \
+	sql/types/crm.sql
+
+# The schema script that crm.setup() runs: tables, views, triggers, functions.
+SCHEMA =
+
+DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
+DOCS = $(wildcard doc/*.md)
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=btree_gist --load-extension=ltree --load-extension=pg_trgm
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=btree_gist --load-extension=ltree --load-extension=pg_trgm
+
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = -fno-math-errno
+# The phone shim is C++; everything else is C.
+SHLIB_LINK = -lm
+
+EXTRA_CLEAN = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql build results output_iso tmp_check log regression.diffs regression.out
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+# Two goals do all the set-up themselves, so they must work where there is no PostgreSQL yet.
+ifneq ($(filter-out test demo demo-stop bench unit,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) was not found: install the PostgreSQL server development files, or name it with PG_CONFIG=)
+endif
+endif
+ifneq ($(PGXS),)
+include $(PGXS)
+else
+srcdir = .
+endif
+
+# One script per kind, joined in the listed order; written whole or not at all.
+sql/crm--$(EXTVERSION).sql: $(TYPES)
+	cat /dev/null $^ > $@.tmp && mv $@.tmp $@
+
+sql/crm-schema--$(EXTVERSION).sql: $(SCHEMA)
+	cat /dev/null $^ > $@.tmp && mv $@.tmp $@
+
+$(OBJS): $(wildcard $(srcdir)/src/*.h)
+
+.PHONY: strict test demo demo-stop bench unit
+strict:
+	$(MAKE) all PG_CFLAGS="$(PG_CFLAGS) -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-cast-function-type -Werror"
+
+test:
+	test/run
+
+unit:
+	test/run unit
+
+demo:
+	test/demo/run
+
+demo-stop:
+	test/demo/run stop
+
+bench:
+	test/bench/run
