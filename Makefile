@@ -13,11 +13,13 @@ PGFILEDESC = "crm - customer relationship management"
 
 # The C of each room, in the order of the data flow.
 OBJS = \
-	src/crm.o
+	src/crm.o \
+	src/channel.o src/channel_math.o src/channel_beta.o src/channel_beta_math.o
 
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
-	sql/types/crm.sql
+	sql/types/crm.sql \
+	sql/types/channel.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
 SCHEMA =

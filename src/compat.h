@@ -48,4 +48,9 @@ struct Node;
 #define CRM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* 18 writes the attribute in front of the declaration. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* CRM_COMPAT_H */
