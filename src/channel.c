@@ -110,8 +110,8 @@ half_life_error(void)
  * when intervals are compared.  Only the interval's fields count, so the
  * result depends on no setting.
  */
-static int64
-half_life_from_interval(const Interval *interval)
+int64
+crm_half_life_from_interval(const Interval *interval)
 {
 	int64		days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
 	int64		half_life;
@@ -138,8 +138,8 @@ crm_score_check_time(TimestampTz at)
 /*
  * Reports what the arithmetic refused; a and b are the half-lives concerned.
  */
-pg_noreturn static void
-score_error(CrmScoreStatus status, int64 a, int64 b)
+void
+crm_score_error(CrmScoreStatus status, int64 a, int64 b)
 {
 	switch (status)
 	{
@@ -408,7 +408,7 @@ observe(FunctionCallInfo fcinfo, int first, OneScore *one)
 	float8		success = PG_GETARG_FLOAT8(first);
 	float8		failure = PG_GETARG_FLOAT8(first + 1);
 	TimestampTz at = PG_GETARG_TIMESTAMPTZ(first + 2);
-	int64		half_life = half_life_from_interval(PG_GETARG_INTERVAL_P(first + 3));
+	int64		half_life = crm_half_life_from_interval(PG_GETARG_INTERVAL_P(first + 3));
 	CrmScoreStatus status;
 
 	crm_score_check_time(at);
@@ -416,7 +416,7 @@ observe(FunctionCallInfo fcinfo, int first, OneScore *one)
 	if (status == CRM_SCORE_BAD_WEIGHT)
 		weight_error(success, failure);
 	if (status != CRM_SCORE_OK)
-		score_error(status, half_life, half_life);
+		crm_score_error(status, half_life, half_life);
 }
 
 static Datum
@@ -473,7 +473,7 @@ add_to_state(FunctionCallInfo fcinfo, Datum state, const unsigned char *b, int b
 			return PointerGetDatum(sum);
 		}
 	}
-	score_error(status, crm_score_half_life(a), crm_score_half_life(b));
+	crm_score_error(status, crm_score_half_life(a), crm_score_half_life(b));
 }
 
 /*
@@ -527,7 +527,7 @@ crm_channel_score_subtract(PG_FUNCTION_ARGS)
 	CrmScoreStatus status = crm_score_subtract(a, a_cells, b, b_cells, SCORE_BYTES(difference), &cells);
 
 	if (status != CRM_SCORE_OK)
-		score_error(status, crm_score_half_life(a), crm_score_half_life(b));
+		crm_score_error(status, crm_score_half_life(a), crm_score_half_life(b));
 	score_set_cells(difference, cells);
 	PG_RETURN_POINTER(difference);
 }
@@ -550,7 +550,7 @@ crm_score_read(Datum datum, TimestampTz at, double *successes, double *failures)
 				 errmsg("crm.channel_score out of range at this time"),
 				 errdetail("It has observations that are more than a thousand half-lives younger.")));
 	if (status != CRM_SCORE_OK)
-		score_error(status, 0, 0);
+		crm_score_error(status, 0, 0);
 }
 
 Datum

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * loop_stamp.c
+ *	  The feedback loop's row trigger: stamps a fact before it is stored.
+ *
+ * It runs once per fact, so it is in C; what the loop does with the facts is in
+ * loop.c and, for all that is not as hot, in sql/schema/loop.sql.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "crm.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+/*
+ * Clocks of the systems that report events are never quite ours: this much
+ * ahead is still the present.
+ */
+#define CLOCK_TOLERANCE (INT64CONST(60) * USECS_PER_SEC)
+
+#define MAX_FACT_COLUMNS 8
+
+/* Which columns the trigger looks at; found once per query. */
+typedef struct StampColumns
+{
+	AttrNumber	analysed_at;
+	AttrNumber	at;				/* when the fact took place */
+	int			nfacts;			/* columns that the loop derives from, "at" first */
+	AttrNumber	facts[MAX_FACT_COLUMNS];
+} StampColumns;
+
+PG_FUNCTION_INFO_V1(crm_stamp_fact);
+
+static AttrNumber
+column_number(Relation rel, const char *name)
+{
+	int			number = SPI_fnumber(RelationGetDescr(rel), name);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, RelationGetRelationName(rel))));
+	return number;
+}
+
+static StampColumns *
+stamp_columns(FunctionCallInfo fcinfo, TriggerData *trigdata)
+{
+	StampColumns *columns = fcinfo->flinfo->fn_extra;
+	Trigger    *trigger = trigdata->tg_trigger;
+
+	if (columns != NULL)
+		return columns;
+	if (trigger->tgnargs < 1 || trigger->tgnargs > MAX_FACT_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger function crm.stamp_fact() takes 1 to %d column names", MAX_FACT_COLUMNS)));
+	columns = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(StampColumns));
+	columns->analysed_at = column_number(trigdata->tg_relation, "analysed_at");
+	columns->nfacts = trigger->tgnargs;
+	for (int i = 0; i < trigger->tgnargs; i++)
+		columns->facts[i] = column_number(trigdata->tg_relation, trigger->tgargs[i]);
+	columns->at = columns->facts[0];
+	if (TupleDescAttr(RelationGetDescr(trigdata->tg_relation), columns->at - 1)->atttypid != TIMESTAMPTZOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is not of type timestamp with time zone",
+						trigger->tgargs[0], RelationGetRelationName(trigdata->tg_relation))));
+	fcinfo->flinfo->fn_extra = columns;
+	return columns;
+}
+
+/* Has an update left alone everything that the loop derives from? */
+static bool
+same_facts(StampColumns *columns, TupleDesc desc, HeapTuple old, HeapTuple new)
+{
+	for (int i = 0; i < columns->nfacts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, columns->facts[i] - 1);
+		bool		old_null,
+					new_null;
+		Datum		old_value = heap_getattr(old, columns->facts[i], desc, &old_null);
+		Datum		new_value = heap_getattr(new, columns->facts[i], desc, &new_null);
+
+		if (old_null != new_null)
+			return false;
+		if (!old_null && !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * crm.stamp_fact() returns trigger
+ *
+ * BEFORE INSERT OR UPDATE FOR EACH ROW.  The first trigger argument names the
+ * column with the time of the fact, the further ones the other columns that
+ * the loop derives from.  Refuses a time that is infinite or in the future,
+ * and sets analysed_at, whatever the client supplied: to the transaction's
+ * time, or to null when crm.loop is deferred.  An update that changes nothing
+ * the loop derives from keeps the time at which the row was analysed.
+ */
+Datum
+crm_stamp_fact(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	StampColumns *columns;
+	TupleDesc	desc;
+	HeapTuple	tuple,
+				old = NULL;
+	Datum		value,
+				current;
+	bool		isnull,
+				current_null;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager", "crm.stamp_fact")));
+	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		!(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event)))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired BEFORE INSERT OR UPDATE FOR EACH ROW", "crm.stamp_fact")));
+
+	columns = stamp_columns(fcinfo, trigdata);
+	desc = RelationGetDescr(trigdata->tg_relation);
+	tuple = trigdata->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	{
+		old = tuple;
+		tuple = trigdata->tg_newtuple;
+	}
+
+	/* A null time is left to the NOT NULL constraint, which says it best. */
+	value = heap_getattr(tuple, columns->at, desc, &isnull);
+	if (!isnull)
+	{
+		TimestampTz at = DatumGetTimestampTz(value);
+
+		if (TIMESTAMP_NOT_FINITE(at))
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("%s of %s must be a finite time",
+							NameStr(TupleDescAttr(desc, columns->at - 1)->attname),
+							RelationGetRelationName(trigdata->tg_relation)),
+					 errtableconstraint(trigdata->tg_relation,
+										psprintf("%s_%s", RelationGetRelationName(trigdata->tg_relation),
+												 NameStr(TupleDescAttr(desc, columns->at - 1)->attname)))));
+		if (at > GetCurrentTimestamp() + CLOCK_TOLERANCE)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("%s of %s must not be in the future",
+							NameStr(TupleDescAttr(desc, columns->at - 1)->attname),
+							RelationGetRelationName(trigdata->tg_relation)),
+					 errdetail("It is %s; now it is %s.",
+							   pstrdup(timestamptz_to_str(at)), timestamptz_to_str(GetCurrentTimestamp())),
+					 errtableconstraint(trigdata->tg_relation,
+										psprintf("%s_%s", RelationGetRelationName(trigdata->tg_relation),
+												 NameStr(TupleDescAttr(desc, columns->at - 1)->attname)))));
+	}
+
+	isnull = crm_loop_mode == CRM_LOOP_DEFERRED;
+	value = isnull ? (Datum) 0 : TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	if (old != NULL)
+	{
+		bool		old_null;
+		Datum		old_value = heap_getattr(old, columns->analysed_at, desc, &old_null);
+
+		if (!old_null && same_facts(columns, desc, old, tuple))
+		{
+			value = old_value;
+			isnull = false;
+		}
+	}
+
+	current = heap_getattr(tuple, columns->analysed_at, desc, &current_null);
+	if (current_null != isnull || (!isnull && current != value))
+	{
+		int			column = columns->analysed_at;
+
+		tuple = heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value, &isnull);
+	}
+	return PointerGetDatum(tuple);
+}
