@@ -70,7 +70,7 @@ SELECT is_empty($$ SELECT name, search_path FROM own_routine WHERE search_path I
                 'a pinned search_path begins with pg_catalog and ends with pg_temp');
 SELECT is_empty($$ SELECT name FROM own_routine WHERE prosecdef AND search_path IS NULL $$, 'every definer function has its search_path pinned');
 SELECT is_empty($$ SELECT name FROM own_routine WHERE prosecdef AND is_public $$, 'PUBLIC may execute no definer function');
-SELECT is_empty($$ SELECT name FROM own_routine WHERE provolatile = 'v' AND is_public $$, 'PUBLIC may execute nothing that writes');
+SELECT is_empty($$ SELECT name FROM own_routine WHERE provolatile = 'v' AND is_public AND NOT is_trigger $$, 'PUBLIC may execute nothing that writes');
 SELECT is_empty($$ SELECT name FROM own_routine WHERE proleakproof
                    AND name !~ '_(eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)\(' $$, 'only comparison and hashing are leakproof');
 SELECT is_empty($$ SELECT p.name FROM own_routine AS p JOIN base_type AS t ON p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend)

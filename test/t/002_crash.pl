@@ -140,6 +140,7 @@ for my $round (1 .. $rounds)
 	for (1 .. 100)
 	{
 		last if $started = $node->start(fail_ok => 1);
+		$node->{_pid} = undef;		# the dead one's, read from its file
 		usleep(100_000);
 	}
 	ok($started, "round $round: the server comes back") or last;

@@ -69,7 +69,7 @@ is(relations('rolled_back'), 0, 'rolled back: nothing is left');
 like($node->safe_psql('rolled_back', 'SELECT crm.setup()', @owner), qr/set up: /, 'rolled back: can be set up');
 
 # Something is in the way.
-for my $obstacle ('CREATE TABLE crm.purchase (x int)', 'CREATE VIEW crm.rfm AS SELECT 1 AS x', 'CREATE SEQUENCE crm.customer',
+for my $obstacle ('CREATE TABLE crm.purchase (x int)', 'CREATE VIEW crm.attribute AS SELECT 1 AS x', 'CREATE SEQUENCE crm.customer',
 	'CREATE FUNCTION crm.verify() RETURNS int LANGUAGE sql RETURN 1')
 {
 	my $name = 'obstacle_' . ($obstacle =~ /crm\.(\w+)/)[0];

@@ -141,8 +141,13 @@ $weight += $_->[0] for @kinds;
 sub operation
 {
 	my $at = rand($weight);
-	for (@kinds) { return $_->[1]->() . ";\n" if ($at -= $_->[0]) < 0 }
-	return $kinds[0][1]->() . ";\n";
+	for (@kinds)
+	{
+		next if ($at -= $_->[0]) >= 0;
+		my $sql = $_->[1]->();
+		return $sql =~ /^COPY/ ? "$sql\n" : "$sql;\n";
+	}
+	return operation();
 }
 
 # Several in a transaction, kept, rolled back, or rolled back in part; a savepoint before each, so that refused ones don't
