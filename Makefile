@@ -28,6 +28,7 @@ OBJS = \
 	src/channel_beta_math.o \
 	src/history.o \
 	src/history_math.o \
+	src/history_numeric.o \
 	src/loop.o \
 	src/loop_stamp.o
 

@@ -102,11 +102,11 @@ COMMENT ON FUNCTION crm.buying_history_combine(bytea, bytea) IS 'combination of 
 COMMENT ON FUNCTION crm.buying_history_final(bytea) IS 'result of aggregate crm.buying_history';
 
 CREATE AGGREGATE crm.buying_history(purchased_at timestamptz, amount double precision) (
-    SFUNC = crm.buying_history_accum, STYPE = bytea, SSPACE = 512, FINALFUNC = crm.buying_history_final,
+    SFUNC = crm.buying_history_accum, STYPE = bytea, SSPACE = 192, FINALFUNC = crm.buying_history_final,
     COMBINEFUNC = crm.buying_history_combine, PARALLEL = SAFE
 );
 CREATE AGGREGATE crm.buying_history(purchased_at timestamptz, amount numeric) (
-    SFUNC = crm.buying_history_accum, STYPE = bytea, SSPACE = 512, FINALFUNC = crm.buying_history_final,
+    SFUNC = crm.buying_history_accum, STYPE = bytea, SSPACE = 192, FINALFUNC = crm.buying_history_final,
     COMBINEFUNC = crm.buying_history_combine, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE crm.buying_history(timestamptz, double precision) IS
