@@ -147,14 +147,18 @@ parse_time(const char **text, TimestampTz *at)
 	return true;
 }
 
+/* A number of purchases or days; *too_great tells why there is none. */
 static bool
-parse_count(const char **text, int64 *value)
+parse_count(const char **text, int64 *value, bool *too_great)
 {
 	const char *p = *text;
 
 	for (*value = 0; *p >= '0' && *p <= '9'; p++)
 		if (pg_mul_s64_overflow(*value, 10, value) || pg_add_s64_overflow(*value, *p - '0', value))
+		{
+			*too_great = true;
 			return false;
+		}
 	if (p == *text)
 		return false;
 	*text = p;
@@ -172,14 +176,15 @@ crm_buying_history_in(PG_FUNCTION_ARGS)
 	char	   *input = PG_GETARG_CSTRING(0);
 	const char *p = input;
 	const char *fault = NULL;
+	bool		too_great = false;
 	CrmHistory *history = palloc0(sizeof(CrmHistory));
 	CrmAmount	total = 0,
 				first_day = 0;
 
 	while (isspace((unsigned char) *p))
 		p++;
-	if (*p++ != '(' || !parse_count(&p, &history->purchases) || *p++ != ',' ||
-		!parse_count(&p, &history->days) || *p++ != ',' ||
+	if (*p++ != '(' || !parse_count(&p, &history->purchases, &too_great) || *p++ != ',' ||
+		!parse_count(&p, &history->days, &too_great) || *p++ != ',' ||
 		!parse_time(&p, &history->first) || *p++ != ',' ||
 		!parse_time(&p, &history->last) || *p++ != ',')
 		fault = "it must read (purchases,days,first time,last time,total,total of the first day), with times in UTC as 1997-01-18T00:00:00";
@@ -208,6 +213,10 @@ crm_buying_history_in(PG_FUNCTION_ARGS)
 		history->first_day_high = (int64) (first_day >> 64);
 		fault = crm_history_fault(history);
 	}
+	if (too_great || fault == crm_amount_too_great)
+		ereturn(crm_escontext(fcinfo), (Datum) 0,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value \"%s\" is out of range for type %s", input, "crm.buying_history")));
 	if (fault != NULL)
 		ereturn(crm_escontext(fcinfo), (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),

@@ -127,9 +127,12 @@ crm_amount_from_base10000(const int16_t *digits, int n, int weight, bool negativ
 	return *amount > CRM_AMOUNT_MAX ? CRM_HISTORY_BAD_AMOUNT : CRM_HISTORY_OK;
 }
 
+const char *const crm_amount_too_great = "an amount is out of range";
+
 /*
  * Reads digits with at most six decimals.  Returns null, or what is wrong with
- * the text; *end is where the number ends.
+ * the text, crm_amount_too_great when it is its size; *end is where the number
+ * ends.
  */
 const char *
 crm_amount_parse(const char *text, const char **end, CrmAmount *amount)
@@ -149,7 +152,7 @@ crm_amount_parse(const char *text, const char **end, CrmAmount *amount)
 		if (point && ++decimals > 6)
 			return "an amount has more than six decimals";
 		if (value > CRM_TOTAL_MAX / 10)
-			return "an amount is out of range";
+			return crm_amount_too_great;
 		value = value * 10 + (*text - '0');
 		digits++;
 	}
@@ -158,11 +161,11 @@ crm_amount_parse(const char *text, const char **end, CrmAmount *amount)
 	for (; decimals < 6; decimals++)
 	{
 		if (value > CRM_TOTAL_MAX / 10)
-			return "an amount is out of range";
+			return crm_amount_too_great;
 		value *= 10;
 	}
 	if (value > CRM_TOTAL_MAX)
-		return "an amount is out of range";
+		return crm_amount_too_great;
 	*end = text;
 	*amount = value;
 	return NULL;

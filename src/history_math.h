@@ -115,6 +115,7 @@ crm_history_day(int64_t at)
 
 extern CrmHistoryStatus crm_amount_from_double(double value, int64_t *amount);
 extern CrmHistoryStatus crm_amount_from_base10000(const int16_t *digits, int n, int weight, bool negative, int64_t *amount);
+extern const char *const crm_amount_too_great;
 extern const char *crm_amount_parse(const char *text, const char **end, CrmAmount *amount);
 extern void crm_amount_print(CrmAmount amount, char *text);
 
