@@ -3,6 +3,8 @@
 -- Each table of facts has statement triggers with transition tables, and each trigger one set-based statement per
 -- effect. Derived rows are locked in the order of their keys, so that two statements cannot wait for each other; and
 -- they are locked before anything is recomputed, so that the recomputation sees what a concurrent writer has committed.
+-- A statement that both inserts and updates or deletes locks for all of it in its first trigger; that is never the one
+-- for the inserted rows, which fires last (crm.touched_customers()).
 -- Facts with analysed_at null wait (crm.loop = deferred): they are in no derived table until crm.analyse() takes them in.
 --
 -- The trigger functions run as the owner of the tables: whoever may write a fact moves the scores, though he may see
@@ -55,7 +57,14 @@ REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 CREATE FUNCTION crm.interaction_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    touched bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.interaction');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_channel AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
+    END IF;
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT DISTINCT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS k
         USING (customer_id, channel)
@@ -100,8 +109,14 @@ CREATE FUNCTION crm.interaction_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+    touched bigint[];
     implying bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.interaction');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_channel AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
+    END IF;
     -- Updates of texts and references change nothing that is derived.
     IF NOT EXISTS (
         (SELECT o.customer_id, o.channel, o.direction, o.outcome, o.occurred_at, o.analysed_at IS NULL FROM old_rows AS o
@@ -196,7 +211,7 @@ END $$;
 COMMENT ON FUNCTION crm.interaction_after_truncate() IS 'trigger of crm.interaction: without interactions nothing is known of channels';
 REVOKE ALL ON FUNCTION crm.interaction_after_truncate() FROM PUBLIC;
 
-CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE ON crm.interaction
+CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE OR DELETE ON crm.interaction
     FOR EACH ROW EXECUTE FUNCTION crm.stamp_fact('occurred_at', 'customer_id', 'channel', 'direction', 'outcome');
 CREATE TRIGGER loop_insert AFTER INSERT ON crm.interaction
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_insert();
@@ -206,7 +221,7 @@ CREATE TRIGGER loop_delete AFTER DELETE ON crm.interaction
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_delete();
 CREATE TRIGGER loop_truncate AFTER TRUNCATE ON crm.interaction
     FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_truncate();
-COMMENT ON TRIGGER loop_stamp ON crm.interaction IS 'checks the time and sets analysed_at';
+COMMENT ON TRIGGER loop_stamp ON crm.interaction IS 'checks the time, sets analysed_at, notes the customer';
 COMMENT ON TRIGGER loop_insert ON crm.interaction IS 'feedback loop: new interactions';
 COMMENT ON TRIGGER loop_update ON crm.interaction IS 'feedback loop: changed interactions';
 COMMENT ON TRIGGER loop_delete ON crm.interaction IS 'feedback loop: deleted interactions';
@@ -295,7 +310,14 @@ REVOKE ALL ON FUNCTION crm.recompute_histories(bigint[], text[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.purchase_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.purchase');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_history AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.currency FOR UPDATE;
+    END IF;
     PERFORM crm.recompute_histories(array_agg(k.customer_id), array_agg(k.currency))
     FROM (SELECT DISTINCT o.customer_id, o.currency FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS k
     HAVING count(*) > 0;
@@ -306,17 +328,24 @@ REVOKE ALL ON FUNCTION crm.purchase_after_delete() FROM PUBLIC;
 
 CREATE FUNCTION crm.purchase_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched bigint[];
 BEGIN
-    WITH before AS (
-        SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
-    ), after AS (
-        SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
-    ), changed AS (
-        SELECT c.customer_id, c.currency FROM (TABLE before EXCEPT ALL TABLE after) AS c
-        UNION
-        SELECT c.customer_id, c.currency FROM (TABLE after EXCEPT ALL TABLE before) AS c
-    )
-    SELECT crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency)) FROM changed AS c HAVING count(*) > 0;
+    touched := crm.touched_customers('crm.purchase');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_history AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.currency FOR UPDATE;
+    END IF;
+    PERFORM crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency))
+    FROM (WITH before AS (
+              SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
+          ), after AS (
+              SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
+          )
+          SELECT d.customer_id, d.currency FROM (TABLE before EXCEPT ALL TABLE after) AS d
+          UNION
+          SELECT d.customer_id, d.currency FROM (TABLE after EXCEPT ALL TABLE before) AS d) AS c
+    HAVING count(*) > 0;
 
     PERFORM crm.first_purchases(array_agg(DISTINCT n.customer_id))
     FROM new_rows AS n
@@ -340,7 +369,7 @@ END $$;
 COMMENT ON FUNCTION crm.purchase_after_truncate() IS 'trigger of crm.purchase: without purchases there are no histories';
 REVOKE ALL ON FUNCTION crm.purchase_after_truncate() FROM PUBLIC;
 
-CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE ON crm.purchase
+CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE OR DELETE ON crm.purchase
     FOR EACH ROW EXECUTE FUNCTION crm.stamp_fact('purchased_at', 'customer_id', 'currency', 'amount');
 CREATE TRIGGER loop_insert AFTER INSERT ON crm.purchase
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_insert();
@@ -350,7 +379,7 @@ CREATE TRIGGER loop_delete AFTER DELETE ON crm.purchase
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_delete();
 CREATE TRIGGER loop_truncate AFTER TRUNCATE ON crm.purchase
     FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_truncate();
-COMMENT ON TRIGGER loop_stamp ON crm.purchase IS 'checks the time and sets analysed_at';
+COMMENT ON TRIGGER loop_stamp ON crm.purchase IS 'checks the time, sets analysed_at, notes the customer';
 COMMENT ON TRIGGER loop_insert ON crm.purchase IS 'feedback loop: new purchases';
 COMMENT ON TRIGGER loop_update ON crm.purchase IS 'feedback loop: changed purchases';
 COMMENT ON TRIGGER loop_delete ON crm.purchase IS 'feedback loop: deleted purchases';

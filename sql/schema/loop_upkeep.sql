@@ -130,7 +130,7 @@ END;
 COMMENT ON FUNCTION crm.compute_histories() IS 'crm.customer_history as it must be, computed from crm.purchase';
 
 CREATE FUNCTION crm.verify() RETURNS TABLE (relation text, customers bigint, differing bigint)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'customer_channel', count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
            count(DISTINCT coalesce(is_.customer_id, must.customer_id)) FILTER (
