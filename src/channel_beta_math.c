@@ -568,15 +568,42 @@ panel_logit(double log_x, double start, double log_width)
 }
 
 /*
- * How far from the end of a panel, on its logit scale, a distribution that
- * goes on behind it has more than TAIL: its density there times what is left.
+ * How far from one end of a panel, on its logit scale, a distribution that
+ * goes on behind that end has more than TAIL: its greatest density in this
+ * half of the panel times what is left.
  */
 static double
-panel_reach(const Competitor *c, double x, double y)
+panel_reach(const Competitor *c, bool upper)
 {
-	Place		place = {x, y, log(x), log(y)};
-	double		reach = log_density(&c->shape, &place) - place.log_x - place.log_y + c->log_width - log(TAIL);
+	double		half = c->width / 2;
+	double		greatest = -HUGE_VAL;
+	double		reach;
 
+	for (int i = 0; i < 3; i++)
+	{
+		Place		place;
+		double		density;
+
+		/* The two ends of the half and, if it lies between, the mode. */
+		place.x = c->start + (upper ? half : 0) + (i == 1 ? half : 0);
+		place.y = c->end + (upper ? 0 : half) + (i == 1 ? 0 : half);
+		if (i == 2)
+		{
+			double		mode = (c->shape.a - 1) / (c->shape.a + c->shape.b - 2);
+
+			if (!(c->shape.a > 1 && c->shape.b > 1 &&
+				  mode > place.x && 1 - mode > place.y - half))
+				continue;
+			place.x = mode;
+			place.y = 1 - mode;
+		}
+		place.log_x = log(place.x);
+		place.log_y = log(place.y);
+		density = log_density(&c->shape, &place) - place.log_x - place.log_y;
+		if (density > greatest)
+			greatest = density;
+	}
+	reach = greatest + c->log_width - log(TAIL);
 	return reach < 1 ? 1 : reach > PANEL_END ? PANEL_END : reach;
 }
 
@@ -625,6 +652,8 @@ integrate_panel(Competitor *c, int n, double low, double step, int nodes, double
 						slope = c[k].slope,
 						curve = c[k].curve;
 
+			if (i == 0)
+				c[k].cdf = c[k].first;
 			if (c[k].over || z > c[k].high + step)
 			{
 				c[k].density = c[k].slope = c[k].curve = 0;
@@ -633,9 +662,7 @@ integrate_panel(Competitor *c, int n, double low, double step, int nodes, double
 				continue;
 			}
 			evaluate(&c[k], &p);
-			if (i == 0)
-				c[k].cdf = c[k].first;
-			else
+			if (i > 0)
 				c[k].cdf += step / 2 * (density + c[k].density + step / 5 *
 										(slope - c[k].slope + step / 12 * (curve + c[k].curve)));
 		}
@@ -672,6 +699,7 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 					at;
 
 		c[k].over = 1 - c[k].cost <= bottom;
+		c[k].first = 1;
 		if (c[k].over)
 			continue;
 		c[k].start = bottom + c[k].cost;
@@ -684,13 +712,13 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 		if (c[k].low != -HUGE_VAL && c[k].low > low)
 			low = c[k].low;		/* no maximum lies below, as this one does not */
 		if (c[k].low == -HUGE_VAL)
-			c[k].low = -panel_reach(&c[k], c[k].start, c[k].end + c[k].width);
+			c[k].low = -panel_reach(&c[k], false);
 		if (c[k].low < lowest)
 			lowest = c[k].low;	/* nothing of any lies below */
 		c[k].high = -panel_logit(greatest.log_y, c[k].end, c[k].log_width);
 		c[k].ends = c[k].high != HUGE_VAL;
 		if (!c[k].ends)
-			c[k].high = panel_reach(&c[k], c[k].start + c[k].width, c[k].end);
+			c[k].high = panel_reach(&c[k], true);
 		if (c[k].high > high)
 			high = c[k].high;
 
