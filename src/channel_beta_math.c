@@ -457,7 +457,7 @@ crm_beta_draw(double a, double b, uint64_t seed)
 /* Where a panel ends that no distribution ends in. */
 #define PANEL_END		30.0
 
-#define SETTLED			2e-8
+#define SETTLED			1e-6
 
 #define NODES_MAX		(1 << 23)
 #define PAUSE_NODES		4096
@@ -687,7 +687,7 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 	double		low = -HUGE_VAL,
 				lowest = HUGE_VAL,
 				high = -HUGE_VAL,
-				step = 0.5;
+				step = 0.4;
 	double		last[CRM_BEST_COMPETITORS];
 	Place		start;
 
@@ -727,8 +727,8 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 		if (at > 0 && at < 1)
 		{
 			spread = sqrt(c[k].shape.mean / c[k].shape.a * c[k].shape.other) / (c[k].width * at * (1 - at));
-			if (spread / 2 < step)
-				step = spread / 2;
+			if (spread * 0.4 < step)
+				step = spread * 0.4;
 		}
 	}
 	if (low < lowest)
