@@ -204,7 +204,7 @@ SELECT crm.beta_quantile(0.5, 0, 9);
 SELECT crm.beta_cdf(0.5, 1, 1e13);
 
 -- The probability of being the best
-CREATE FUNCTION pg_temp.rounded(float8[]) RETURNS numeric[] LANGUAGE sql AS $$ SELECT array_agg(round(p::numeric, 8) ORDER BY n) FROM unnest($1) WITH ORDINALITY AS u (p, n) $$;
+CREATE FUNCTION pg_temp.rounded(float8[]) RETURNS numeric[] LANGUAGE sql AS $$ SELECT array_agg(round(p::numeric, 6) ORDER BY n) FROM unnest($1) WITH ORDINALITY AS u (p, n) $$;
 SELECT pg_temp.rounded(crm.probability_best('{1,2}', '{5,4}'));
 SELECT pg_temp.rounded(crm.probability_best('{1.5,2.5,4}', '{8.5,7.5,16}'));
 SELECT pg_temp.rounded(crm.probability_best('{1.5,2.5,4}', '{8.5,7.5,16}', 60, '{0.5,5,1}'));
