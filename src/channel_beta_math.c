@@ -142,49 +142,65 @@ log_density(const Shape *s, const Place *p)
 }
 
 /*
- * The continued fraction of the incomplete beta function (DLMF 8.17.22) by
- * Lentz's method: I_x(a, b) = density * result / a.  Converges fast for
- * x < (a + 1) / (a + b + 2), in about sqrt(max(a, b)) steps.
+ * The lower tail divided by the density, for places left of the middle: the
+ * continued fraction 1 / (1 + d1 / (1 + d2 / (1 + ...))) / a of DLMF 8.17.22,
+ *
+ *		d[2m] = m (b - m) x / ((a + 2m - 1) (a + 2m))
+ *		d[2m + 1] = -(a + m) (a + b + m) x / ((a + 2m) (a + 2m + 1))
+ *
+ * in its even contraction, b[0] - d1 d2 / (b[1] - d3 d4 / (b[2] - ...)) with
+ * b[m] = 1 + d[2m] + d[2m + 1], by Lentz's method.  With v = (a + b) y - b,
+ *
+ *		1 + d[2m + 1] = ((a + m) (v + 1 + m (2 + y)) + m (m + 1)) / ((a + 2m) (a + 2m + 1))
+ *
+ * where nothing cancels, also when one shape is huge and the other small.
+ * Converges in about sqrt(max(a, b)) steps.
  */
 static double
-continued_fraction(double a, double b, double x)
+tail_ratio(double a, double b, double x, double y)
 {
-	double		c = 1,
-				d = 1 - (a + b) * x / (a + 1),
-				value;
+	double		v = x < y ? a - (a + b) * x : (a + b) * y - b;
+	double		value = (v + 1) / (a + 1),
+				c = value,
+				d = 0,
+				odd = -(a + b) * x / (a + 1);
 	int			limit = 1000 + (int) (10 * sqrt(a > b ? a : b));
 
-	if (fabs(d) < DBL_MIN)
-		d = DBL_MIN;
-	d = 1 / d;
-	value = d;
 	for (int m = 1; m <= limit; m++)
 	{
 		double		a2m = a + 2.0 * m;
-		double		step = m * (b - m) * x / ((a2m - 1) * a2m);
+		double		even = m * (b - m) * x / ((a2m - 1) * a2m);
+		double		numerator = -odd * even;
+		double		scale = 1 / (a2m * (a2m + 1));
+		double		denominator = even + scale *
+			((a + m) * (v + 1 + m * (2 + y)) + m * (m + 1.0));
+		double		step;
 
-		d = 1 + step * d;
-		c = 1 + step / c;
+		d = denominator + numerator * d;
+		c = denominator + numerator / c;
 		if (fabs(d) < DBL_MIN)
 			d = DBL_MIN;
 		if (fabs(c) < DBL_MIN)
 			c = DBL_MIN;
 		d = 1 / d;
-		value *= d * c;
-		step = -(a + m) * (a + b + m) * x / (a2m * (a2m + 1));
-		d = 1 + step * d;
-		c = 1 + step / c;
-		if (fabs(d) < DBL_MIN)
-			d = DBL_MIN;
-		if (fabs(c) < DBL_MIN)
-			c = DBL_MIN;
-		d = 1 / d;
-		step = d * c;
+		step = c * d;
 		value *= step;
 		if (fabs(step - 1) < 2 * DBL_EPSILON)
 			break;
+		odd = -(a + m) * (a + b + m) * x * scale;
 	}
-	return value;
+	return 1 / (a * value);
+}
+
+/*
+ * Whether a place lies left of the middle, as tail_ratio() needs it.
+ */
+static bool
+is_left(const Shape *s, const Place *p)
+{
+	if (p->x < p->y)
+		return p->x * (s->a + s->b + 2) < s->a + 1;
+	return p->y * (s->a + s->b + 2) > s->b + 1;
 }
 
 /*
@@ -195,14 +211,14 @@ lower_tail(const Shape *s, const Place *p, double *log_tail, double *ratio)
 {
 	double		density = log_density(s, p);
 
-	if (p->x * (s->a + s->b + 2) < s->a + 1)
+	if (is_left(s, p))
 	{
-		*ratio = continued_fraction(s->a, s->b, p->x) / s->a;
+		*ratio = tail_ratio(s->a, s->b, p->x, p->y);
 		*log_tail = density + log(*ratio);
 	}
 	else
 	{
-		double		upper = exp(density) * continued_fraction(s->b, s->a, p->y) / s->b;
+		double		upper = exp(density) * tail_ratio(s->b, s->a, p->y, p->x);
 
 		*log_tail = log1p(-upper);
 		*ratio = (1 - upper) * exp(-density);
@@ -212,13 +228,13 @@ lower_tail(const Shape *s, const Place *p, double *log_tail, double *ratio)
 static double
 tail_at(const Shape *s, const Place *p)
 {
-	double		tail,
-				density = exp(log_density(s, p));
+	double		density = exp(log_density(s, p));
+	double		tail;
 
-	if (p->x * (s->a + s->b + 2) < s->a + 1)
-		tail = density * continued_fraction(s->a, s->b, p->x) / s->a;
+	if (is_left(s, p))
+		tail = density * tail_ratio(s->a, s->b, p->x, p->y);
 	else
-		tail = 1 - density * continued_fraction(s->b, s->a, p->y) / s->b;
+		tail = 1 - density * tail_ratio(s->b, s->a, p->y, p->x);
 	return tail < 0 ? 0 : tail > 1 ? 1 : tail;
 }
 
