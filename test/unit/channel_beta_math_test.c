@@ -1,4 +1,4 @@
-/* build: src/channel_beta_math.c -lm */
+/* build: src/channel_beta_math.c src/channel_best_math.c -lm */
 /*
  * The Beta distribution: against values computed with 40 digits by quadrature
  * of the density on the logit scale (no continued fraction), draws against the
