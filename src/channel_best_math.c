@@ -34,6 +34,9 @@
 /* Steps are halved until nothing moves by more. */
 #define SETTLED			1e-6
 
+/* A panel with less than this in it needs no finer steps than the first. */
+#define SMALL			1e-5
+
 /* The finest grid; and how often somebody may interrupt. */
 #define NODES_MAX		(1 << 23)
 #define PAUSE_NODES		4096
@@ -322,7 +325,8 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 	for (int level = 0;; level++)
 	{
 		double		now[CRM_BEST_COMPETITORS] = {0};
-		double		change = 0;
+		double		change = 0,
+					total = 0;
 		double		nodes = (high - low) / step + 1;
 
 		if (!(nodes < NODES_MAX))
@@ -333,8 +337,9 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 			if (level > 0 && fabs(now[k] - last[k]) > change)
 				change = fabs(now[k] - last[k]);
 			last[k] = now[k];
+			total += now[k];
 		}
-		if (level > 0 && change < SETTLED)
+		if (level > 0 ? change < SETTLED : total < SMALL)
 			break;
 		step /= 2;
 	}
@@ -399,7 +404,7 @@ crm_probability_best(int n, const double *a, const double *b, double value, cons
 	}
 	for (int k = 0; k < n; k++)
 		sum += probability[k];
-	if (!(fabs(sum - 1) < 1e-7))
+	if (!(fabs(sum - 1) < SETTLED))
 		return false;
 	for (int k = 0; k < n; k++)
 		probability[k] /= sum;
