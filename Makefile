@@ -26,6 +26,7 @@ OBJS = \
 	src/channel_math.o \
 	src/channel_beta.o \
 	src/channel_beta_math.o \
+	src/channel_best_math.o \
 	src/history.o \
 	src/history_math.o \
 	src/loop.o \
