@@ -27,7 +27,7 @@ RESET crm.loop;
 -- What a DBA adds.
 ALTER TABLE crm.customer ADD COLUMN tier text DEFAULT 'gold' CHECK (tier <> '');
 ALTER TABLE crm.interaction ADD COLUMN room text;
-UPDATE crm.interaction SET room = 'blue' WHERE interaction_id % 3 = 0;
+UPDATE crm.interaction SET room = 'blue' WHERE interaction_id % 3 = 0 AND analysed_at IS NOT NULL;
 CREATE INDEX interaction_room ON crm.interaction (room);
 COMMENT ON COLUMN crm.customer.tier IS 'the DBA''s own';
 COMMENT ON TABLE crm.customer IS 'a comment that the DBA changed';
