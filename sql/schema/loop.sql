@@ -9,13 +9,14 @@
 -- or write none of them.
 --
 -- Plans are kept for the session and must be right for one row and for a million: joins from a transition table to
--- a large table are therefore index probes (hash and merge joins off).
+-- a large table are therefore index probes (hash and merge joins off). What is off counts as very expensive where it is
+-- used all the same, which would call for compilation (jit off).
 
 -- What an outcome implies --------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
@@ -54,7 +55,7 @@ REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT DISTINCT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS k
@@ -98,7 +99,7 @@ REVOKE ALL ON FUNCTION crm.interaction_after_delete() FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     implying bigint[];
 BEGIN
@@ -228,7 +229,7 @@ REVOKE ALL ON FUNCTION crm.history_of(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.first_purchases(customers bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer AS c
     WHERE c.customer_id = ANY (customers) AND c.lifecycle IN ('prospect', 'lead')
@@ -268,7 +269,7 @@ REVOKE ALL ON FUNCTION crm.purchase_after_insert() FROM PUBLIC;
 
 CREATE FUNCTION crm.recompute_histories(customers bigint[], currencies text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer_history AS t
     JOIN unnest(customers, currencies) AS k (customer_id, currency) USING (customer_id, currency)
@@ -307,16 +308,18 @@ REVOKE ALL ON FUNCTION crm.purchase_after_delete() FROM PUBLIC;
 CREATE FUNCTION crm.purchase_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    WITH before AS (
-        SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
-    ), after AS (
-        SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
-    ), changed AS (
-        SELECT c.customer_id, c.currency FROM (TABLE before EXCEPT ALL TABLE after) AS c
+    PERFORM crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency))
+    FROM (
+        WITH before AS (
+            SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
+        ), after AS (
+            SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
+        )
+        SELECT o.customer_id, o.currency FROM (TABLE before EXCEPT ALL TABLE after) AS o
         UNION
-        SELECT c.customer_id, c.currency FROM (TABLE after EXCEPT ALL TABLE before) AS c
-    )
-    SELECT crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency)) FROM changed AS c HAVING count(*) > 0;
+        SELECT n.customer_id, n.currency FROM (TABLE after EXCEPT ALL TABLE before) AS n
+    ) AS c
+    HAVING count(*) > 0;
 
     PERFORM crm.first_purchases(array_agg(DISTINCT n.customer_id))
     FROM new_rows AS n
