@@ -139,7 +139,7 @@ COMMENT ON FUNCTION crm.compute_histories() IS 'crm.customer_history as it must 
 CREATE FUNCTION crm.verify() RETURNS TABLE (relation text, customers bigint, differing bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'customer_channel', count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
+    SELECT 'customer_channel' AS relation, count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
            count(DISTINCT coalesce(is_.customer_id, must.customer_id)) FILTER (
                WHERE (is_.score OPERATOR(crm.=) must.score AND is_.interactions = must.interactions
                       AND is_.last_outbound_at IS NOT DISTINCT FROM must.last_outbound_at
@@ -147,7 +147,7 @@ BEGIN ATOMIC
     FROM crm.customer_channel AS is_
     FULL JOIN crm.compute_channels() AS must ON must.customer_id = is_.customer_id AND must.channel = is_.channel
     UNION ALL
-    SELECT 'customer_history', count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
+    SELECT 'customer_history' AS relation, count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
            count(DISTINCT coalesce(is_.customer_id, must.customer_id)) FILTER (
                WHERE (is_.history OPERATOR(crm.=) must.history) IS NOT TRUE)
     FROM crm.customer_history AS is_
