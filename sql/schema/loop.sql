@@ -11,13 +11,14 @@
 -- or write none of them.
 --
 -- Plans are kept for the session and must be right for one row and for a million: joins from a transition table to
--- a large table are therefore index probes (hash and merge joins off).
+-- a large table are therefore index probes (hash and merge joins off). What is off counts as very expensive where it is
+-- used all the same, which would call for compilation (jit off).
 
 -- What an outcome implies --------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
@@ -56,7 +57,7 @@ REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     touched bigint[];
 BEGIN
@@ -107,7 +108,7 @@ REVOKE ALL ON FUNCTION crm.interaction_after_delete() FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     touched bigint[];
     implying bigint[];
@@ -243,7 +244,7 @@ REVOKE ALL ON FUNCTION crm.history_of(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.first_purchases(customers bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer AS c
     WHERE c.customer_id = ANY (customers) AND c.lifecycle IN ('prospect', 'lead')
@@ -283,7 +284,7 @@ REVOKE ALL ON FUNCTION crm.purchase_after_insert() FROM PUBLIC;
 
 CREATE FUNCTION crm.recompute_histories(customers bigint[], currencies text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer_history AS t
     JOIN unnest(customers, currencies) AS k (customer_id, currency) USING (customer_id, currency)
