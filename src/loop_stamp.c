@@ -268,7 +268,7 @@ crm_stamp_fact(PG_FUNCTION_ARGS)
 							NameStr(TupleDescAttr(desc, columns->at - 1)->attname),
 							RelationGetRelationName(trigdata->tg_relation)),
 					 errdetail("It is %s; now it is %s.",
-							   pstrdup(timestamptz_to_str(at)), timestamptz_to_str(GetCurrentTimestamp())),
+							   pstrdup(timestamptz_to_str(at)), pstrdup(timestamptz_to_str(GetCurrentTimestamp()))),
 					 errtableconstraint(trigdata->tg_relation,
 										psprintf("%s_%s", RelationGetRelationName(trigdata->tg_relation),
 												 NameStr(TupleDescAttr(desc, columns->at - 1)->attname)))));
