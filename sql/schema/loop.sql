@@ -16,9 +16,42 @@
 
 -- What an outcome implies --------------------------------------------------------------------------------------
 
+CREATE FUNCTION crm.answered_by(interactions bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    -- Volatile, so that called after a lock was waited for it sees what was committed until then.
+    RETURN ARRAY(
+        SELECT DISTINCT (SELECT u.interaction_id FROM crm.interaction AS u
+                         WHERE u.customer_id = i.customer_id AND u.channel = i.channel
+                           AND u.open_outcome IS NOT NULL AND u.occurred_at <= i.occurred_at
+                         ORDER BY u.occurred_at DESC, u.interaction_id DESC LIMIT 1)
+        FROM unnest(interactions) AS n (interaction_id)
+        JOIN crm.interaction AS i USING (interaction_id)
+        WHERE i.direction = 'inbound');
+END $$;
+COMMENT ON FUNCTION crm.answered_by(bigint[]) IS
+    'the unanswered contacts that these interactions answer: of each answer the newest one before it over the same channel';
+REVOKE ALL ON FUNCTION crm.answered_by(bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION crm.lock_answered(interactions bigint[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    answered bigint[] := crm.answered_by(interactions);
+BEGIN
+    PERFORM FROM crm.interaction AS o
+    WHERE o.interaction_id = ANY (answered)
+    ORDER BY o.interaction_id FOR NO KEY UPDATE;
+END $$;
+COMMENT ON FUNCTION crm.lock_answered(bigint[]) IS
+    'locks the contacts that these interactions answer, before any derived row is: in the order in which an update locks';
+REVOKE ALL ON FUNCTION crm.lock_answered(bigint[]) FROM PUBLIC;
+
 CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    answered bigint[];
 BEGIN
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
@@ -35,17 +68,16 @@ BEGIN
           GROUP BY 1) AS b
     WHERE p.contact_point_id = b.contact_point_id AND p.blocked_at IS NULL;
 
-    -- An answer that came after its response window had closed: the contact was not unanswered after all.
+    -- An answer that came after its response window had closed: the contact was not unanswered after all. It has been
+    -- locked, unless it became unanswered since; then one that another session is changing right now is left to it,
+    -- for that session may be waiting for our scores.
+    answered := crm.answered_by(interactions);
     UPDATE crm.interaction AS o
     SET outcome = o.open_outcome, open_outcome = NULL
     WHERE o.interaction_id = ANY (ARRAY(
-        SELECT (SELECT u.interaction_id FROM crm.interaction AS u
-                WHERE u.customer_id = i.customer_id AND u.channel = i.channel
-                  AND u.open_outcome IS NOT NULL AND u.occurred_at <= i.occurred_at
-                ORDER BY u.occurred_at DESC, u.interaction_id DESC LIMIT 1)
-        FROM unnest(interactions) AS n (interaction_id)
-        JOIN crm.interaction AS i USING (interaction_id)
-        WHERE i.direction = 'inbound'));
+        SELECT u.interaction_id FROM crm.interaction AS u
+        WHERE u.interaction_id = ANY (answered) AND u.open_outcome IS NOT NULL
+        FOR NO KEY UPDATE SKIP LOCKED));
 END $$;
 COMMENT ON FUNCTION crm.interaction_implies(bigint[]) IS
     'what the outcomes of these interactions imply: a bounce blocks the contact point, a late answer takes back "unanswered"';
@@ -127,6 +159,16 @@ BEGIN
         RETURN NULL;
     END IF;
 
+    -- A report may come as a change of the row it reports on, and a waiting row is analysed by an update.
+    SELECT array_agg(c.interaction_id) INTO implying
+    FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
+          EXCEPT ALL
+          SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
+    WHERE c.direction = 'inbound' OR c.outcome = 'bounced';
+    IF implying IS NOT NULL THEN
+        PERFORM crm.lock_answered(implying);
+    END IF;
+
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
           UNION SELECT n.customer_id, n.channel FROM new_rows AS n WHERE n.analysed_at IS NOT NULL) AS k
@@ -188,12 +230,6 @@ BEGIN
         last_outbound_at = greatest(t.last_outbound_at, excluded.last_outbound_at),
         last_inbound_at = greatest(t.last_inbound_at, excluded.last_inbound_at);
 
-    -- A report may come as a change of the row it reports on, and a waiting row is analysed by an update.
-    SELECT array_agg(c.interaction_id) INTO implying
-    FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
-          EXCEPT ALL
-          SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
-    WHERE c.direction = 'inbound' OR c.outcome = 'bounced';
     IF implying IS NOT NULL THEN
         PERFORM crm.interaction_implies(implying);
     END IF;
