@@ -13,11 +13,21 @@ PGFILEDESC = "crm - customer relationship management"
 
 # The C of each room, in the order of the data flow.
 OBJS = \
-	src/crm.o
+	src/crm.o \
+	src/insight.o \
+	src/insight_result.o \
+	src/insight_predict.o \
+	src/insight_special_math.o \
+	src/insight_optimise_math.o \
+	src/insight_timing_math.o \
+	src/insight_discrete_math.o \
+	src/insight_fit_math.o \
+	src/insight_predict_math.o
 
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
-	sql/types/crm.sql
+	sql/types/crm.sql \
+	sql/types/insight.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
 SCHEMA =
@@ -33,7 +43,7 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=btree_gist --loa
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -fno-math-errno
 # The phone shim is C++; everything else is C.
-SHLIB_LINK = -lm
+SHLIB_LINK = -llbfgs -lm
 
 EXTRA_CLEAN = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql build results output_iso tmp_check log regression.diffs regression.out
 
