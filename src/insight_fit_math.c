@@ -216,14 +216,20 @@ search(CrmProblem *problem, void *look, void *all, double starts[][CRM_MAX_UNKNO
 		memcpy(best->theta, starts[0], sizeof(best->theta));
 	best->iterations = iterations;
 
+	if (look != all)
+	{
+		status = crm_polish(problem, best, false);
+		if (status > CRM_OPTIMUM_NOT_REACHED)
+			return status;
+	}
 	problem->context = all;
-	status = crm_polish(problem, best);
+	status = crm_polish(problem, best, look != all && status == CRM_OPTIMUM_FOUND);
 	if (status == CRM_OPTIMUM_NOT_REACHED)
 	{
 		status = crm_descend(problem, best->theta, best);
 		if (status == CRM_OPTIMUM_STOPPED || status == CRM_OPTIMUM_NO_MEMORY)
 			return status;
-		status = crm_polish(problem, best);
+		status = crm_polish(problem, best, false);
 	}
 	return status;
 }
@@ -409,7 +415,8 @@ conclude(const CrmObservations *observations, const Scale *scale, const CrmMinim
 	for (int i = natural; i < n; i++)
 		if (fit->boundary == CRM_BOUNDARY_NONE && scale->deviation[(i - natural) % observations->covariates] == 0)
 			fit->boundary = CRM_BOUNDARY_UNIDENTIFIED;
-	fit->converged = status == CRM_OPTIMUM_FOUND;
+	/* The likelihood of spending that never varies has no maximum. */
+	fit->converged = status == CRM_OPTIMUM_FOUND && fit->boundary != CRM_BOUNDARY_CONSTANT_SPEND;
 	fit->iterations += minimum->iterations;
 	put_result(observations, scale, minimum, variance, free_parameter, fit);
 }

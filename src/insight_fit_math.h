@@ -126,7 +126,7 @@ typedef struct CrmTiming
 	uint32_t   *row_tail;
 	uint32_t   *row_drop;
 	double	   *row_customers;
-	double	   *local;			/* groups x 4 parameters, then as many slopes */
+	double	   *local;			/* of each group: its parameters and slopes */
 	double		customers;
 	CrmStop		stop;
 } CrmTiming;

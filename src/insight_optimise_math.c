@@ -242,11 +242,12 @@ difference_hessian(const CrmProblem *problem, const double *theta, double *hessi
 
 /*
  * From result->theta to the minimum itself, by Newton's method.  A Hessian is
- * kept as long as it brings the gradient down well; the last one is taken at
- * the minimum and left in result->hessian.
+ * kept as long as it brings the gradient down well, and "near" says that
+ * result->hessian is near enough to begin with.  The last one is taken at the
+ * minimum and left in result->hessian.
  */
 CrmOptimum
-crm_polish(const CrmProblem *problem, CrmMinimum *result)
+crm_polish(const CrmProblem *problem, CrmMinimum *result, bool near)
 {
 	int			n = problem->n;
 	double		theta[CRM_MAX_UNKNOWNS];
@@ -254,11 +255,12 @@ crm_polish(const CrmProblem *problem, CrmMinimum *result)
 	double		factor[CRM_MAX_UNKNOWNS * CRM_MAX_UNKNOWNS];
 	double		value;
 	double		last_decrement = HUGE_VAL;
-	bool		fresh = false;
+	bool		fresh;
 	bool		found = false;
 
 	memcpy(theta, result->theta, n * sizeof(double));
 	value = evaluate(problem, theta, gradient, &result->value);
+	fresh = near && cholesky(result->hessian, 0, factor, n);
 
 	for (int step = 0; step < POLISH_STEPS && !stop_now(problem); step++)
 	{

@@ -50,7 +50,7 @@ typedef struct CrmMinimum
 } CrmMinimum;
 
 extern CrmOptimum crm_descend(const CrmProblem *problem, const double *start, CrmMinimum *result);
-extern CrmOptimum crm_polish(const CrmProblem *problem, CrmMinimum *result);
+extern CrmOptimum crm_polish(const CrmProblem *problem, CrmMinimum *result, bool near);
 extern bool crm_invert(const double *matrix, double *inverse, int n);
 
 #endif							/* CRM_INSIGHT_OPTIMISE_MATH_H */

@@ -37,6 +37,8 @@
 #define STOP_ROWS 65536
 /* exp() of covariates stays within exp(+-this). */
 #define COVARIATE_LIMIT 40.0
+/* Per group: the four parameters, their slopes, ln alpha. */
+#define LOCAL 9
 
 static bool
 is_bg(CrmModel model)
@@ -168,7 +170,7 @@ crm_timing_prepare(const CrmObservations *observations, size_t stride, CrmStop s
 		timing->row_customers[row] = cell[0];
 	}
 	free(table);
-	timing->local = malloc(timing->groups * 8 * sizeof(double));
+	timing->local = malloc(timing->groups * LOCAL * sizeof(double));
 	if (timing->local == NULL)
 	{
 		crm_timing_free(timing);
@@ -206,8 +208,8 @@ constant_terms(CrmTiming *timing)
 	for (size_t i = 0; i < timing->counts; i++)
 	{
 		const CrmCount *count = &timing->count[i];
-		const double *p = timing->local + count->group * 8;
-		double	   *slope = timing->local + count->group * 8 + 4;
+		const double *p = timing->local + count->group * LOCAL;
+		double	   *slope = timing->local + count->group * LOCAL + 4;
 
 		if (count->group != group)
 		{
@@ -262,7 +264,7 @@ rate_point(CrmPoint *point, const double *p, double kx)
 	double		sum = p[1] + t;
 	double		growth = log1p(t / p[1]);
 
-	point->value = -p[0] * growth - kx * log(sum);
+	point->value = -(p[0] + kx) * growth - kx * p[8];
 	point->slope[0] = -p[0] * growth;
 	point->slope[1] = (p[0] * t - kx * p[1]) / sum;
 	point->slope[2] = point->slope[3] = 0;
@@ -327,7 +329,7 @@ static void
 tail_point(const CrmTiming *timing, CrmPoint *point)
 {
 	const CrmCount *count = &timing->count[point->x];
-	const double *p = timing->local + count->group * 8;
+	const double *p = timing->local + count->group * LOCAL;
 
 	rate_point(point, p, timing->regularity * count->x);
 	if (timing->model == CRM_PARETO_NBD)
@@ -355,7 +357,7 @@ static void
 drop_point(const CrmTiming *timing, CrmPoint *point)
 {
 	const CrmCount *count = &timing->count[point->x];
-	const double *p = timing->local + count->group * 8;
+	const double *p = timing->local + count->group * LOCAL;
 
 	rate_point(point, p, timing->regularity * count->x);
 	if (timing->model == CRM_PARETO_NBD)
@@ -430,13 +432,18 @@ rows_term(CrmTiming *timing)
 		if (k > 1)
 		{
 			const CrmCount *count = &timing->count[tail->x];
-			const double *p = timing->local + count->group * 8;
+			const double *p = timing->local + count->group * LOCAL;
 
 			value += crm_erlang_wait(k, p[0] + k * count->x, (tail->t - drop->t) / (p[1] + tail->t),
 								 &wait_total, &wait_u);
 		}
 		difference = drop->value - value;
-		if (difference > 0)
+		if (difference == -HUGE_VAL)
+		{
+			total += customers * value;
+			stayed = 1;
+		}
+		else if (difference > 0)
 		{
 			ratio = exp(-difference);
 			total += customers * (drop->value + log1p(ratio));
@@ -452,7 +459,7 @@ rows_term(CrmTiming *timing)
 		drop->weight += customers * (1 - stayed);
 		if (k > 1)
 		{
-			double	   *p = timing->local + timing->count[tail->x].group * 8;
+			double	   *p = timing->local + timing->count[tail->x].group * LOCAL;
 
 			p[4] += customers * stayed * wait_total * p[0];
 			p[5] -= customers * stayed * wait_u * p[1] / (p[1] + tail->t);
@@ -480,7 +487,7 @@ crm_timing_objective(void *context, const double *theta, double *gradient, int n
 	for (size_t group = 0; group < timing->groups; group++)
 	{
 		const double *z = timing->z + group * m;
-		double	   *p = timing->local + group * 8;
+		double	   *p = timing->local + group * LOCAL;
 		double		purchase = 0,
 					leaving = 0;
 
@@ -494,6 +501,7 @@ crm_timing_objective(void *context, const double *theta, double *gradient, int n
 		leaving = fmax(-COVARIATE_LIMIT, fmin(COVARIATE_LIMIT, leaving));
 		p[0] = exp(theta[0]);
 		p[1] = exp(theta[1] - purchase);
+		p[8] = theta[1] - purchase;
 		p[2] = p[3] = 1;
 		if (natural == 4)
 		{
@@ -527,7 +535,7 @@ crm_timing_objective(void *context, const double *theta, double *gradient, int n
 
 		for (size_t i = 0; i < points; i++, point++)
 		{
-			double	   *slope = timing->local + timing->count[point->x].group * 8 + 4;
+			double	   *slope = timing->local + timing->count[point->x].group * LOCAL + 4;
 
 			if (point->weight != 0)
 				for (int j = 0; j < 4; j++)
@@ -538,7 +546,7 @@ crm_timing_objective(void *context, const double *theta, double *gradient, int n
 	for (size_t group = 0; group < timing->groups; group++)
 	{
 		const double *z = timing->z + group * m;
-		const double *slope = timing->local + group * 8 + 4;
+		const double *slope = timing->local + group * LOCAL + 4;
 
 		for (int i = 0; i < natural; i++)
 			gradient[i] -= slope[i] / timing->customers;
