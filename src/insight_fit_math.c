@@ -67,7 +67,8 @@ compare_rows(const double *left, const double *right, int width)
 }
 
 /*
- * Merge sort, bottom up: no worst case, no recursion.  False without memory.
+ * Sorts the rows and adds up equal ones.  Merge sort, bottom up: no worst case,
+ * no recursion.  False without memory.
  */
 bool
 crm_sort_observations(CrmObservations *observations)
@@ -110,6 +111,26 @@ crm_sort_observations(CrmObservations *observations)
 	if (from != observations->cells)
 		memcpy(observations->cells, from, rows * width * sizeof(double));
 	free(buffer);
+
+	if (rows > 1)
+	{
+		double	   *last = observations->cells;
+
+		for (size_t i = 1; i < rows; i++)
+		{
+			const double *cell = observations->cells + i * width;
+
+			if (compare_rows(last, cell, width) == 0)
+				last[0] += cell[0];
+			else
+			{
+				last += width;
+				if (last != cell)
+					memcpy(last, cell, width * sizeof(double));
+			}
+		}
+		observations->rows = (last - observations->cells) / width + 1;
+	}
 	return true;
 }
 

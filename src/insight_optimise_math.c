@@ -282,8 +282,10 @@ crm_polish(const CrmProblem *problem, CrmMinimum *result, bool near)
 			for (int i = 0; i < n; i++)
 				if (fabs(result->hessian[i * n + i]) > largest)
 					largest = fabs(result->hessian[i * n + i]);
-			while (!cholesky(result->hessian, ridge, factor, n))
+			while (!cholesky(result->hessian, ridge, factor, n) && ridge < 1e100)
 				ridge = ridge > 0 ? ridge * 10 : 1e-12 * (largest > 1e-20 ? largest : 1);
+			if (!(ridge < 1e100))
+				break;
 			fresh = true;
 			last_decrement = HUGE_VAL;
 		}

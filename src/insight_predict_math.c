@@ -317,7 +317,7 @@ negative_binomial_beyond(double total, double growth, double n)
 		{
 			sum += weight;
 			weight *= (total + i) / (i + 1) * z;
-			if (weight < 1e-17 * sum * (1 - z))
+			if (weight <= 1e-17 * sum * (1 - z))
 				break;
 		}
 		return sum;
@@ -332,7 +332,7 @@ negative_binomial_beyond(double total, double growth, double n)
 			sum += weight;
 			if (i > 0)
 				weight *= i / ((total + i - 1) * z);
-			if (weight < 1e-18 * sum)
+			if (weight <= 1e-18 * sum)
 				break;
 		}
 		return fmax(0, 1 - sum);

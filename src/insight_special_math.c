@@ -259,8 +259,6 @@ crm_hyper_one(double b, double c, double z, double one_minus_z, CrmHyper *result
 		double		decay = c - 1;
 		double		turn = log(z / one_minus_z);
 		double		end = (turn > 0 ? turn : 0) + 37;
-		double		slope = fabs(c - 1 - b);
-		double		width = 2;
 		double		start,
 					value = 0,
 					db = 0,
@@ -268,15 +266,19 @@ crm_hyper_one(double b, double c, double z, double one_minus_z, CrmHyper *result
 					dz = 0,
 					largest = 0;
 
-		if (slope * width > 6)
-			width = 6 / slope;
-		if (decay * width > 12)
-			width = 12 / decay;
-		if (b * width * width > 24)
-			width = sqrt(24 / b);
-		for (start = 0; start < end; start += width)
+		for (start = 0; start < end;)
 		{
 			double		panel = 0;
+			double		share = one_minus_z / (one_minus_z + z * exp(-start));
+			double		slope = fabs(decay - b * (1 - share));
+			double		curvature = b * share * (1 - share);
+			double		width = 1.5;
+
+			/* Over one panel the logarithm changes by a few units only. */
+			if (slope * width > 8)
+				width = 8 / slope;
+			if (curvature * width * width > 12)
+				width = sqrt(12 / curvature);
 
 			for (int i = 0; i < CRM_GAUSS_NODES; i++)
 			{
@@ -292,6 +294,7 @@ crm_hyper_one(double b, double c, double z, double one_minus_z, CrmHyper *result
 				dz += f * b * rest / base;
 			}
 			value += panel;
+			start += width;
 			if (panel > largest)
 				largest = panel;
 			/* One hump only: once small, it stays small. */
