@@ -146,10 +146,6 @@ DECLARE
     implying bigint[];
 BEGIN
     touched := crm.touched_customers('crm.interaction');
-    IF touched IS NOT NULL THEN
-        PERFORM FROM crm.customer_channel AS t
-        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
-    END IF;
     -- Updates of texts and references change nothing that is derived.
     IF NOT EXISTS (
         (SELECT o.customer_id, o.channel, o.direction, o.outcome, o.occurred_at, o.analysed_at IS NULL FROM old_rows AS o
@@ -168,7 +164,10 @@ BEGIN
     IF implying IS NOT NULL THEN
         PERFORM crm.lock_answered(implying);
     END IF;
-
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_channel AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
+    END IF;
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
           UNION SELECT n.customer_id, n.channel FROM new_rows AS n WHERE n.analysed_at IS NOT NULL) AS k
