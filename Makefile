@@ -14,6 +14,23 @@ PGFILEDESC = "crm - customer relationship management"
 # The C of each room, in the order of the data flow.
 OBJS = \
 	src/crm.o \
+	src/setup.o \
+	src/spi_plan.o \
+	src/customer_email.o \
+	src/customer_email_math.o \
+	src/customer_phone.o \
+	src/customer_phone_math.o \
+	src/customer_phone_shim.o \
+	src/customer_contact.o \
+	src/channel.o \
+	src/channel_math.o \
+	src/channel_beta.o \
+	src/channel_beta_math.o \
+	src/channel_best_math.o \
+	src/history.o \
+	src/history_math.o \
+	src/loop.o \
+	src/loop_stamp.o \
 	src/insight.o \
 	src/insight_result.o \
 	src/insight_predict.o \
@@ -27,23 +44,35 @@ OBJS = \
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
 	sql/types/crm.sql \
+	sql/types/customer.sql \
+	sql/types/channel.sql \
+	sql/types/history.sql \
+	sql/types/loop.sql \
 	sql/types/insight.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
-SCHEMA =
+SCHEMA = \
+	sql/schema/installation.sql \
+	sql/schema/customer.sql \
+	sql/schema/interaction.sql \
+	sql/schema/channel.sql \
+	sql/schema/history.sql \
+	sql/schema/loop.sql \
+	sql/schema/loop_upkeep.sql \
+	sql/schema/insight.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --load-extension=btree_gist --load-extension=ltree --load-extension=pg_trgm
+REGRESS_OPTS = --inputdir=test --encoding=UTF8
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=btree_gist --load-extension=ltree --load-extension=pg_trgm
+ISOLATION_OPTS = --inputdir=test --outputdir=. --encoding=UTF8
 
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -fno-math-errno
 # The phone shim is C++; everything else is C.
-SHLIB_LINK = -llbfgs -lm
+SHLIB_LINK = -lphonenumber -lidn2 -llbfgs -lstdc++ -lm
 
 EXTRA_CLEAN = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql build results output_iso tmp_check log regression.diffs regression.out
 
@@ -63,10 +92,10 @@ endif
 
 # One script per kind, joined in the listed order; written whole or not at all.
 sql/crm--$(EXTVERSION).sql: $(TYPES)
-	cat /dev/null $^ > $@.tmp && mv $@.tmp $@
+	cat $^ > $@.tmp && mv $@.tmp $@
 
 sql/crm-schema--$(EXTVERSION).sql: $(SCHEMA)
-	cat /dev/null $^ > $@.tmp && mv $@.tmp $@
+	cat $^ > $@.tmp && mv $@.tmp $@
 
 $(OBJS): $(wildcard $(srcdir)/src/*.h)
 

@@ -41,11 +41,36 @@ struct Node;
 #endif
 #endif
 
+/* 16 moved the varlena macros to a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* 18 names the module in the magic block. */
 #if PG_VERSION_NUM >= 180000
 #define CRM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "crm", .version = CRM_VERSION)
 #else
 #define CRM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
+
+/* 18 writes the attribute in front of the declaration. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* 16 made one function of all the *_aclcheck functions. */
+#include "catalog/pg_namespace.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+static inline bool
+crm_may_create(Oid schema)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK;
+#endif
+}
 
 #endif							/* CRM_COMPAT_H */

@@ -32,3 +32,9 @@ COMMENT ON TYPE crm.lifecycle IS 'how far the relationship has come, in this ord
 CREATE FUNCTION crm.version() RETURNS text
     AS 'MODULE_PATHNAME', 'crm_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm.version() IS 'version of the loaded library';
+CREATE FUNCTION crm.setup() RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_setup' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION crm.setup() IS
+    'create or update the tables, views, triggers and functions of crm in this database, as objects of the caller, in one transaction; says what it did';
+REVOKE ALL ON FUNCTION crm.setup() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.setup() TO pg_database_owner;

@@ -1,0 +1,241 @@
+/*-------------------------------------------------------------------------
+ *
+ * customer_email.c
+ *	  The type crm.email_address.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "crm.h"
+
+#include "common/hashfn.h"
+#include "common/string.h"
+#include "common/unicode_norm.h"
+#include "customer.h"
+#include "customer_email_math.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(crm_email_address_in);
+PG_FUNCTION_INFO_V1(crm_email_address_out);
+PG_FUNCTION_INFO_V1(crm_email_address_recv);
+PG_FUNCTION_INFO_V1(crm_email_address_send);
+PG_FUNCTION_INFO_V1(crm_email_address_eq);
+PG_FUNCTION_INFO_V1(crm_email_address_ne);
+PG_FUNCTION_INFO_V1(crm_email_address_lt);
+PG_FUNCTION_INFO_V1(crm_email_address_le);
+PG_FUNCTION_INFO_V1(crm_email_address_gt);
+PG_FUNCTION_INFO_V1(crm_email_address_ge);
+PG_FUNCTION_INFO_V1(crm_email_address_cmp);
+PG_FUNCTION_INFO_V1(crm_email_address_hash);
+PG_FUNCTION_INFO_V1(crm_email_address_hash_extended);
+PG_FUNCTION_INFO_V1(crm_email_address_canonical);
+PG_FUNCTION_INFO_V1(crm_email_address_local_part);
+PG_FUNCTION_INFO_V1(crm_email_address_domain);
+
+/*
+ * Brings a text with other than ASCII characters to Unicode's composed form,
+ * so that the same letters are the same octets.  Only UTF-8 databases can hold
+ * such addresses.
+ */
+static const char *
+compose(const char *input, size_t length, size_t *composed_length, const char **fault)
+{
+	pg_wchar   *characters,
+			   *composed;
+	char	   *result;
+	size_t		n = 0;
+
+	*composed_length = length;
+	if (pg_is_ascii(input))
+		return input;
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		*fault = "it has characters beyond ASCII, which need a database with encoding UTF8";
+		return input;
+	}
+	characters = palloc((length + 1) * sizeof(pg_wchar));
+	n = pg_mb2wchar_with_len(input, characters, length);
+	characters[n] = 0;
+	composed = unicode_normalize(UNICODE_NFC, characters);
+	for (n = 0; composed[n] != 0; n++)
+		;
+	result = palloc(n * 4 + 1);
+	*composed_length = 0;
+	for (size_t i = 0; i < n; i++)
+	{
+		unicode_to_utf8(composed[i], (unsigned char *) result + *composed_length);
+		*composed_length += pg_utf_mblen((unsigned char *) result + *composed_length);
+	}
+	result[*composed_length] = '\0';
+	pfree(characters);
+	pfree(composed);
+	return result;
+}
+
+/*
+ * Reads an address into "email" (CRM_EMAIL_MAX + 1 octets).  Returns null, or
+ * what is wrong with it, as the rest of a sentence.
+ */
+const char *
+crm_email_read(const char *input, size_t length, char *email)
+{
+	const char *fault = NULL;
+	size_t		local_length,
+				composed_length;
+	const char *composed;
+
+	if (length > CRM_EMAIL_INPUT_MAX)
+		return "it is too long";
+	composed = compose(input, length, &composed_length, &fault);
+	if (fault == NULL)
+		fault = crm_email_parse(composed, composed_length, email, &local_length);
+	return fault;
+}
+
+Datum
+crm_email_address_in(PG_FUNCTION_ARGS)
+{
+	char	   *input = PG_GETARG_CSTRING(0);
+	char		email[CRM_EMAIL_MAX + 1];
+	const char *fault = crm_email_read(input, strlen(input), email);
+
+	if (fault != NULL)
+		ereturn(crm_escontext(fcinfo), (Datum) 0,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s: \"%s\"", "crm.email_address",
+						crm_clip(input)),
+				 errdetail("In this value, %s.", fault)));
+	PG_RETURN_TEXT_P(cstring_to_text(email));
+}
+
+Datum
+crm_email_address_out(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
+}
+
+/* Binary input is text, and checked as text; it must be in the stored form. */
+Datum
+crm_email_address_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int			length;
+	char	   *input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &length);
+	char		email[CRM_EMAIL_MAX + 1];
+	const char *fault = crm_email_read(input, length, email);
+
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s: \"%s\"", "crm.email_address",
+						crm_clip(input)),
+				 errdetail("In this value, %s.", fault)));
+	PG_RETURN_TEXT_P(cstring_to_text(email));
+}
+
+Datum
+crm_email_address_send(PG_FUNCTION_ARGS)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	StringInfoData buffer;
+
+	pq_begintypsend(&buffer);
+	pq_sendtext(&buffer, VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+static int
+compare_arguments(FunctionCallInfo fcinfo)
+{
+	text	   *a = PG_GETARG_TEXT_PP(0);
+	text	   *b = PG_GETARG_TEXT_PP(1);
+	int			result = crm_email_compare(VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
+										   VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return result;
+}
+
+#define COMPARISON(name, test) \
+Datum \
+crm_email_address_##name(PG_FUNCTION_ARGS) \
+{ \
+	PG_RETURN_BOOL(compare_arguments(fcinfo) test 0); \
+}
+
+COMPARISON(eq, ==)
+COMPARISON(ne, !=)
+COMPARISON(lt, <)
+COMPARISON(le, <=)
+COMPARISON(gt, >)
+COMPARISON(ge, >=)
+
+Datum
+crm_email_address_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare_arguments(fcinfo));
+}
+
+/* The folded form of the argument; its length in *length. */
+static char *
+fold_argument(FunctionCallInfo fcinfo, int *length)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	char	   *folded;
+
+	*length = VARSIZE_ANY_EXHDR(email);
+	folded = palloc(*length + 1);
+	crm_email_fold(VARDATA_ANY(email), *length, folded);
+	return folded;
+}
+
+Datum
+crm_email_address_hash(PG_FUNCTION_ARGS)
+{
+	int			length;
+	char	   *folded = fold_argument(fcinfo, &length);
+	Datum		hash = hash_any((unsigned char *) folded, length);
+
+	pfree(folded);
+	return hash;
+}
+
+Datum
+crm_email_address_hash_extended(PG_FUNCTION_ARGS)
+{
+	int			length;
+	char	   *folded = fold_argument(fcinfo, &length);
+	Datum		hash = hash_any_extended((unsigned char *) folded, length, PG_GETARG_INT64(1));
+
+	pfree(folded);
+	return hash;
+}
+
+Datum
+crm_email_address_canonical(PG_FUNCTION_ARGS)
+{
+	int			length;
+	char	   *folded = fold_argument(fcinfo, &length);
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(folded, length));
+}
+
+Datum
+crm_email_address_local_part(PG_FUNCTION_ARGS)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	size_t		at = crm_email_at(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(VARDATA_ANY(email), at));
+}
+
+Datum
+crm_email_address_domain(PG_FUNCTION_ARGS)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	size_t		at = crm_email_at(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(VARDATA_ANY(email) + at + 1, VARSIZE_ANY_EXHDR(email) - at - 1));
+}

@@ -1,0 +1,275 @@
+/*-------------------------------------------------------------------------
+ *
+ * customer_email_math.c
+ *	  Reading e-mail addresses, without a server.
+ *
+ * Accepts what RFC 5321 (and for UTF-8 local parts RFC 6531) lets a mailbox
+ * be: a dot-string or a quoted string, "@", a domain name.  Display names,
+ * comments, source routes and address literals are no mailboxes of customers
+ * and are refused.  The local part is kept as it was written, but for quotes
+ * that were not needed; the domain is turned into its lower-case ASCII form
+ * (IDNA 2008, by libidn2).
+ *
+ * Two addresses are equal when they are equal but for the case of ASCII
+ * letters.  RFC 5321 leaves the case of the local part to the receiving host;
+ * no provider tells customers apart by it, and duplicates hurt.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "customer_email_math.h"
+
+#include <idn2.h>
+#include <string.h>
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* RFC 5322 atext, and any octet of a UTF-8 sequence (RFC 6531). */
+static bool
+is_atom_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(unsigned char) c >= 0x80 || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+/* Is this a dot-string: atoms joined by single dots? */
+static bool
+is_dot_string(const char *p, size_t length)
+{
+	if (length == 0)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (p[i] == '.' ? i == 0 || i == length - 1 || p[i - 1] == '.' : !is_atom_char(p[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Copies the local part to "out"; returns what is wrong, or null.  *used is
+ * how much of the input it took, *length how long it is.
+ */
+static const char *
+parse_local(const char *p, const char *end, char *out, size_t *used, size_t *length)
+{
+	const char *start = p;
+	size_t		n = 0;
+
+	if (p < end && *p == '"')
+	{
+		bool		closed = false;
+		char		plain[CRM_EMAIL_LOCAL_MAX + 1];
+		size_t		plain_length = 0;
+
+		out[n++] = *p++;
+		while (p < end && !closed)
+		{
+			char		c = *p++;
+
+			if (n >= CRM_EMAIL_LOCAL_MAX)
+				return "the part before the @ is longer than 64 octets";
+			out[n++] = c;
+			if (c == '"')
+				closed = true;
+			else if (c == '\\')
+			{
+				if (p == end || *p < 0x20 || *p == 0x7f)
+					return "a backslash is not followed by a character";
+				if (n >= CRM_EMAIL_LOCAL_MAX)
+					return "the part before the @ is longer than 64 octets";
+				plain[plain_length++] = *p;
+				out[n++] = *p++;
+			}
+			else if ((c >= 0 && c < 0x20) || c == 0x7f)
+				return "the quoted part has a control character";
+			else
+				plain[plain_length++] = c;
+		}
+		if (!closed)
+			return "the quote is not closed";
+		/* Quotes and backslashes that are not needed do not make another mailbox. */
+		if (is_dot_string(plain, plain_length))
+		{
+			memcpy(out, plain, plain_length);
+			n = plain_length;
+		}
+	}
+	else
+	{
+		while (p < end && *p != '@')
+		{
+			if (is_space(*p))
+				return "it has white space in it";
+			if (*p != '.' && !is_atom_char(*p))
+				return "the part before the @ has a character that is not allowed there";
+			if (n >= CRM_EMAIL_LOCAL_MAX)
+				return "the part before the @ is longer than 64 octets";
+			out[n++] = *p++;
+		}
+		if (n == 0)
+			return "there is nothing before the @";
+		if (!is_dot_string(out, n))
+			return "a dot stands at the edge of the part before the @, or beside another";
+	}
+	*used = p - start;
+	*length = n;
+	return NULL;
+}
+
+/* Is this a domain name of letters, digits and hyphens (RFC 1123)? */
+static const char *
+check_domain(const char *p)
+{
+	size_t		label = 0;
+	bool		letter = false;
+
+	for (;; p++)
+	{
+		if (*p == '.' || *p == '\0')
+		{
+			if (label == 0)
+				return "the domain has an empty label";
+			if (label > 63)
+				return "a label of the domain is longer than 63 octets";
+			if (p[-1] == '-')
+				return "a label of the domain ends with a hyphen";
+			if (*p == '\0')
+				/* an address such as a@1.2.3.4 names no domain */
+				return letter ? NULL : "the domain is a number";
+			label = 0;
+			letter = false;
+			continue;
+		}
+		if (*p == '-' && label == 0)
+			return "a label of the domain begins with a hyphen";
+		if (*p >= 'a' && *p <= 'z')
+			letter = true;
+		else if (*p != '-' && (*p < '0' || *p > '9'))
+			return "the domain has a character that is not allowed there";
+		label++;
+	}
+}
+
+/*
+ * Reads an address.  "email" has room for CRM_EMAIL_MAX + 1 octets and
+ * receives its stored form; *local_length is the length of its local part.
+ * Returns null, or what is wrong with the input, as the rest of a sentence.
+ */
+const char *
+crm_email_parse(const char *input, size_t length, char *email, size_t *local_length)
+{
+	const char *p = input;
+	const char *end = input + length;
+	const char *fault;
+	char		raw[CRM_EMAIL_INPUT_MAX + 1];
+	char		domain[CRM_EMAIL_INPUT_MAX + 1];
+	size_t		used,
+				n;
+	bool		ascii = true;
+
+	if (length > CRM_EMAIL_INPUT_MAX)
+		return "it is too long";
+	while (p < end && is_space(*p))
+		p++;
+	while (end > p && is_space(end[-1]))
+		end--;
+	if (p == end)
+		return "it is empty";
+	if (memchr(p, '@', end - p) == NULL)
+		return "it has no @";
+	if (end[-1] == '>')
+		return "it has a display name or angle brackets around it";
+
+	fault = parse_local(p, end, email, &used, local_length);
+	if (fault != NULL)
+		return fault;
+	p += used;
+	if (p == end || *p != '@')
+		return "the quoted part is not followed by an @";
+	p++;
+	if (p == end)
+		return "there is nothing after the @";
+	if (*p == '[')
+		return "the domain is an address literal";
+
+	n = end - p;
+	for (size_t i = 0; i < n; i++)
+	{
+		if (p[i] == '\0' || is_space(p[i]))
+			return "it has white space in it";
+		if (p[i] == '@')
+			return "it has more than one @";
+		ascii &= (unsigned char) p[i] < 0x80;
+		raw[i] = lower(p[i]);
+	}
+	raw[n] = '\0';
+	if (ascii && strstr(raw, "xn--") == NULL)
+		memcpy(domain, raw, n + 1);
+	else
+	{
+		char	   *encoded = NULL;
+		int			result = idn2_lookup_u8((const uint8_t *) raw, (uint8_t **) &encoded,
+											IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+
+		if (result != IDN2_OK || encoded == NULL || strlen(encoded) > CRM_EMAIL_INPUT_MAX)
+		{
+			if (encoded != NULL)
+				idn2_free(encoded);
+			return "the domain is not a valid internationalised domain name";
+		}
+		n = strlen(encoded);
+		for (size_t i = 0; i <= n; i++)
+			domain[i] = lower(encoded[i]);
+		idn2_free(encoded);
+	}
+	fault = check_domain(domain);
+	if (fault != NULL)
+		return fault;
+	if (*local_length + 1 + n > CRM_EMAIL_MAX)
+		return "it is longer than 254 octets";
+	email[*local_length] = '@';
+	memcpy(email + *local_length + 1, domain, n + 1);
+	return NULL;
+}
+
+/* Where the @ stands in a stored address: the domain has none. */
+size_t
+crm_email_at(const char *email, size_t length)
+{
+	while (length > 0 && email[length - 1] != '@')
+		length--;
+	return length - 1;
+}
+
+/* Order of the octets, ASCII letters as if they were small. */
+int
+crm_email_compare(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	size_t		n = a_length < b_length ? a_length : b_length;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		unsigned char x = (unsigned char) lower(a[i]);
+		unsigned char y = (unsigned char) lower(b[i]);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return (a_length > b_length) - (a_length < b_length);
+}
+
+/* The form in which equal addresses are the same octets. */
+void
+crm_email_fold(const char *email, size_t length, char *folded)
+{
+	for (size_t i = 0; i < length; i++)
+		folded[i] = lower(email[i]);
+}

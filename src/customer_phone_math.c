@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ *
+ * customer_phone_math.c
+ *	  Reading telephone numbers in international form, without a server.
+ *
+ * A number is what E.164 says: a country code and a national number, at most
+ * 15 digits together.  Which of them are in use is another question, whose
+ * answer changes from month to month; it is libphonenumber's
+ * (customer_phone_shim.cpp), and never asked of a value that is stored.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "customer_phone_math.h"
+
+#include <string.h>
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_separator(char c)
+{
+	return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')' || c == '\t';
+}
+
+/*
+ * Reads "+49 (211) 123-456" or "tel:+49-211-123456".  Returns null, or what is
+ * wrong with the input, as the rest of a sentence.
+ */
+const char *
+crm_phone_parse(const char *input, int64_t *phone)
+{
+	const char *p = input;
+	int			digits = 0;
+
+	if (strlen(input) > CRM_PHONE_INPUT_MAX)
+		return "it is too long";
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	if ((p[0] == 't' || p[0] == 'T') && (p[1] == 'e' || p[1] == 'E') && (p[2] == 'l' || p[2] == 'L') && p[3] == ':')
+		p += 4;
+	if (*p == '\0')
+		return "it is empty";
+	if (*p != '+')
+		return "it does not begin with + and a country code";
+	p++;
+	*phone = 0;
+	for (; *p != '\0'; p++)
+	{
+		if (is_digit(*p))
+		{
+			if (digits == 0 && *p == '0')
+				return "no country code begins with 0";
+			/* "+49 (0)211": the trunk prefix that is not dialled from abroad */
+			if (*p == '0' && p[-1] == '(' && p[1] == ')')
+				continue;
+			if (++digits > 15)
+				return "it has more than 15 digits";
+			*phone = *phone * 10 + (*p - '0');
+		}
+		else if (*p == '\n' || *p == '\r')
+		{
+			if (p[strspn(p, " \t\r\n")] != '\0')
+				return "it has a line break in it";
+		}
+		else if (!is_separator(*p))
+			return "it has a character that is no digit and no separator";
+	}
+	if (digits < 7)
+		return "it has fewer than 7 digits";
+	return NULL;
+}
+
+void
+crm_phone_print(int64_t phone, char *text)
+{
+	char		digits[16];
+	int			n = 0;
+
+	for (; phone > 0; phone /= 10)
+		digits[n++] = '0' + (char) (phone % 10);
+	*text++ = '+';
+	while (n > 0)
+		*text++ = digits[--n];
+	*text = '\0';
+}
+
+/*
+ * Takes the digits, and a leading +, out of a number as people write it:
+ * "Tel.: 0211/123456 (abends)".  Words may stand before and behind, but digits
+ * in two places, as of an extension, are not guessed at.  "cleaned" has room
+ * for CRM_PHONE_INPUT_MAX + 1 octets.  Returns null, or what is wrong.
+ */
+const char *
+crm_phone_clean(const char *input, char *cleaned)
+{
+	const char *p = input;
+	size_t		n = 0;
+	int			digits = 0;
+
+	if (strlen(input) > CRM_PHONE_INPUT_MAX)
+		return "it is too long";
+	while (*p != '\0' && !is_digit(*p) && *p != '+')
+		p++;
+	if (*p == '+')
+		cleaned[n++] = *p++;
+	for (; *p != '\0' && (is_digit(*p) || is_separator(*p)); p++)
+	{
+		/* a trunk prefix in brackets goes only with a country code before it */
+		if (*p == '0' && p > input && p[-1] == '(' && p[1] == ')' && digits > 0)
+			continue;
+		if (is_digit(*p))
+		{
+			cleaned[n++] = *p;
+			digits++;
+		}
+	}
+	cleaned[n] = '\0';
+	if (digits == 0)
+		return "it has no digits";
+	for (; *p != '\0'; p++)
+		if (is_digit(*p) || *p == '+')
+			return "it has digits in two places";
+	return NULL;
+}

@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * customer_phone_shim.cpp
+ *	  What crm asks of libphonenumber, callable from C.
+ *
+ * No exception leaves this file and no PostgreSQL error is raised in it: the
+ * server's longjmp would skip C++ destructors, and an exception would end the
+ * server.  The library's logger is silenced, since it writes to standard
+ * output.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "customer_phone_shim.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <phonenumbers/logger.h>
+#include <phonenumbers/phonenumber.pb.h>
+#include <phonenumbers/phonenumberutil.h>
+
+using i18n::phonenumbers::Logger;
+using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberUtil;
+
+namespace
+{
+
+class SilentLogger : public Logger
+{
+public:
+	virtual void WriteMessage(const std::string &) {}
+	virtual void WriteLevel() {}
+};
+
+/* The library's single object; its tables are read at the first use. */
+const PhoneNumberUtil *
+util()
+{
+	static PhoneNumberUtil *instance = nullptr;
+
+	if (instance == nullptr)
+	{
+		instance = PhoneNumberUtil::GetInstance();
+		instance->SetLogger(new SilentLogger());
+	}
+	return instance;
+}
+
+bool
+parse(const std::string &text, const std::string &country, PhoneNumber *number)
+{
+	number->Clear();
+	return util()->Parse(text, country, number) == PhoneNumberUtil::NO_PARSING_ERROR &&
+		util()->IsValidNumber(*number);
+}
+
+int64_t
+to_integer(const PhoneNumber &number)
+{
+	std::string text;
+
+	util()->Format(number, PhoneNumberUtil::E164, &text);
+	return std::strtoll(text.c_str() + 1, nullptr, 10);
+}
+
+void
+from_integer(int64_t phone, PhoneNumber *number)
+{
+	number->Clear();
+	util()->Parse("+" + std::to_string(phone), "ZZ", number);
+}
+
+bool
+copy(const std::string &from, char *to, size_t size)
+{
+	if (from.size() >= size)
+		return false;
+	std::memcpy(to, from.c_str(), from.size() + 1);
+	return true;
+}
+
+}
+
+/*
+ * Reads digits (with or without a leading +) as dialled in a country, an ISO
+ * 3166-1 code in capitals.  A number that begins with the country's own code,
+ * without + or a trunk prefix, is read as international when that gives a
+ * valid number: people leave out the +.
+ */
+extern "C" CrmPhoneStatus
+crm_phone_lookup(const char *digits, const char *country, int64_t *phone)
+{
+	try
+	{
+		PhoneNumber number;
+		std::string text(digits);
+		std::string region(country);
+		int			code = util()->GetCountryCodeForRegion(region);
+
+		if (code == 0)
+			return CRM_PHONE_UNKNOWN_COUNTRY;
+		if (text[0] != '+' && text.compare(0, std::to_string(code).size(), std::to_string(code)) == 0 &&
+			parse("+" + text, region, &number))
+		{
+			*phone = to_integer(number);
+			return CRM_PHONE_OK;
+		}
+		if (!parse(text, region, &number))
+			return CRM_PHONE_NOT_VALID;
+		*phone = to_integer(number);
+		return CRM_PHONE_OK;
+	}
+	catch (...)
+	{
+		return CRM_PHONE_FAILED;
+	}
+}
+
+/* The country of a number ("" when it belongs to none) and its kind. */
+extern "C" CrmPhoneStatus
+crm_phone_describe(int64_t phone, char *country, size_t country_size, const char **type)
+{
+	try
+	{
+		PhoneNumber number;
+		std::string region;
+
+		from_integer(phone, &number);
+		util()->GetRegionCodeForNumber(number, &region);
+		/* "ZZ" stands for no region, "001" for services that have none */
+		if (region.size() != 2 || region == "ZZ")
+			region.clear();
+		if (!copy(region, country, country_size))
+			return CRM_PHONE_FAILED;
+		switch (util()->GetNumberType(number))
+		{
+			case PhoneNumberUtil::FIXED_LINE: *type = "fixed_line"; break;
+			case PhoneNumberUtil::MOBILE: *type = "mobile"; break;
+			case PhoneNumberUtil::FIXED_LINE_OR_MOBILE: *type = "fixed_line_or_mobile"; break;
+			case PhoneNumberUtil::TOLL_FREE: *type = "toll_free"; break;
+			case PhoneNumberUtil::PREMIUM_RATE: *type = "premium_rate"; break;
+			case PhoneNumberUtil::SHARED_COST: *type = "shared_cost"; break;
+			case PhoneNumberUtil::VOIP: *type = "voip"; break;
+			case PhoneNumberUtil::PERSONAL_NUMBER: *type = "personal"; break;
+			case PhoneNumberUtil::PAGER: *type = "pager"; break;
+			case PhoneNumberUtil::UAN: *type = "company"; break;
+			case PhoneNumberUtil::VOICEMAIL: *type = "voicemail"; break;
+			default: *type = "unknown";
+		}
+		return CRM_PHONE_OK;
+	}
+	catch (...)
+	{
+		return CRM_PHONE_FAILED;
+	}
+}
+
+extern "C" CrmPhoneStatus
+crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size)
+{
+	static const PhoneNumberUtil::PhoneNumberFormat formats[] = {
+		PhoneNumberUtil::E164, PhoneNumberUtil::INTERNATIONAL,
+		PhoneNumberUtil::NATIONAL, PhoneNumberUtil::RFC3966
+	};
+
+	try
+	{
+		PhoneNumber number;
+		std::string formatted;
+
+		from_integer(phone, &number);
+		util()->Format(number, formats[style], &formatted);
+		return copy(formatted, text, size) ? CRM_PHONE_OK : CRM_PHONE_FAILED;
+	}
+	catch (...)
+	{
+		return CRM_PHONE_FAILED;
+	}
+}

@@ -1,0 +1,708 @@
+/*-------------------------------------------------------------------------
+ *
+ * loop.c
+ *	  The feedback loop's hot path: new interactions move the channel scores.
+ *
+ * Loading and recording interactions is what an installation does most, so
+ * this one effect is in C: the trigger reads the statement's transition table,
+ * sums it up to one score per customer and channel, and adds these to
+ * crm.customer_channel by one set-based statement in the order of the keys.
+ * What a change or a deletion does, what purchases do and what an outcome
+ * implies is in SQL (sql/schema/loop.sql); both give the same bits.
+ *
+ * Everything runs as the owner of the table that the trigger is on, as a
+ * foreign key's check does: who may write an interaction moves the scores,
+ * though he may see or write none of them.  Names are all qualified, so the
+ * caller's search_path has no say.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "crm.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "channel.h"
+#include "channel_math.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "spi_plan.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Keys that one statement adds; bounds the arrays that are passed to it. */
+#define KEYS_PER_STATEMENT 10000
+
+/*
+ * Keys that are summed up before they are written, about 200 MB.  A single
+ * statement with more writes several runs, each in the order of the keys.
+ */
+#define MAX_KEYS 1000000
+
+/* The rules: what an outcome tells, and how fast a channel forgets. */
+
+#define EFFECT_SLOTS 128		/* a power of two above 2 directions x 14 outcomes */
+#define MAX_CHANNELS 64
+
+typedef struct Effect
+{
+	Oid			direction;		/* InvalidOid: the slot is free */
+	Oid			outcome;
+	double		success;
+	double		failure;
+} Effect;
+
+typedef struct ChannelMemory
+{
+	Oid			channel;
+	int64		half_life;		/* microseconds */
+} ChannelMemory;
+
+typedef struct Rules
+{
+	bool		valid;
+	Oid			relations[2];	/* outcome_effect, channel_policy */
+	Effect		effects[EFFECT_SLOTS];
+	int			nchannels;
+	ChannelMemory channels[MAX_CHANNELS];
+} Rules;
+
+static Rules rules;
+
+/* What a statement adds to one row of crm.customer_channel. */
+
+typedef struct ScoreKey
+{
+	int64		customer_id;
+	Oid			channel;
+} ScoreKey;
+
+typedef struct ScoreEntry
+{
+	ScoreKey	key;
+	uint32		status;			/* for simplehash */
+	int			cells;
+	unsigned char *score;		/* one cell inline, more elsewhere */
+	unsigned char one_cell[CRM_SCORE_SIZE(1)];
+	int64		interactions;
+	TimestampTz last_outbound;	/* DT_NOBEGIN: none */
+	TimestampTz last_inbound;
+} ScoreEntry;
+
+static inline uint32
+score_key_hash(ScoreKey key)
+{
+	return murmurhash32((uint32) key.customer_id ^ (uint32) (key.customer_id >> 32) * 31 ^
+						key.channel * 0x9e3779b9);
+}
+
+#define SH_PREFIX		scores
+#define SH_ELEMENT_TYPE	ScoreEntry
+#define SH_KEY_TYPE		ScoreKey
+#define SH_KEY			key
+#define SH_HASH_KEY(tb, key) score_key_hash(key)
+#define SH_EQUAL(tb, a, b) ((a).customer_id == (b).customer_id && (a).channel == (b).channel)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* The columns of an interaction that the loop reads. */
+typedef struct InteractionColumns
+{
+	AttrNumber	interaction_id;
+	AttrNumber	customer_id;
+	AttrNumber	channel;
+	AttrNumber	direction;
+	AttrNumber	outcome;
+	AttrNumber	occurred_at;
+	AttrNumber	analysed_at;
+	AttrNumber	last;			/* greatest of these */
+	Oid			channel_type;
+	Oid			direction_type;
+	Oid			outcome_type;
+} InteractionColumns;
+
+/* One statement's work. */
+typedef struct LoopState
+{
+	TriggerData *trigdata;
+	InteractionColumns columns;
+	MemoryContext context;		/* the table of scores; reset after each run */
+	scores_hash *scores;
+	Oid			outbound;		/* values of the enumerations */
+	Oid			bounced;
+	Oid			score_type;
+	bool		any_inbound;
+	bool		any_bounced;
+	FmgrInfo	compare_channels;
+} LoopState;
+
+PG_FUNCTION_INFO_V1(crm_interaction_after_insert);
+PG_FUNCTION_INFO_V1(crm_rules_changed);
+
+static CrmPlan add_one = {
+	"INSERT INTO crm.customer_channel AS t"
+	" (customer_id, channel, score, interactions, last_outbound_at, last_inbound_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6)"
+	" ON CONFLICT (customer_id, channel) DO UPDATE SET"
+	" score = t.score OPERATOR(crm.+) excluded.score,"
+	" interactions = t.interactions OPERATOR(pg_catalog.+) excluded.interactions,"
+	" last_outbound_at = greatest(t.last_outbound_at, excluded.last_outbound_at),"
+	" last_inbound_at = greatest(t.last_inbound_at, excluded.last_inbound_at)"
+};
+
+static CrmPlan add_many = {
+	"INSERT INTO crm.customer_channel AS t"
+	" (customer_id, channel, score, interactions, last_outbound_at, last_inbound_at)"
+	" SELECT n.customer_id, n.channel, n.score, n.interactions, n.last_outbound_at, n.last_inbound_at"
+	" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
+	" pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))"
+	" AS n (customer_id, channel, score, interactions, last_outbound_at, last_inbound_at)"
+	" ON CONFLICT (customer_id, channel) DO UPDATE SET"
+	" score = t.score OPERATOR(crm.+) excluded.score,"
+	" interactions = t.interactions OPERATOR(pg_catalog.+) excluded.interactions,"
+	" last_outbound_at = greatest(t.last_outbound_at, excluded.last_outbound_at),"
+	" last_inbound_at = greatest(t.last_inbound_at, excluded.last_inbound_at)"
+};
+
+static CrmPlan any_unanswered = {
+	"SELECT FROM crm.interaction AS i WHERE i.open_outcome IS NOT NULL LIMIT 1"
+};
+
+static CrmPlan lock_answered = {
+	"SELECT crm.lock_answered($1)"
+};
+
+static CrmPlan implies = {
+	"SELECT crm.interaction_implies($1)"
+};
+
+static CrmPlan read_effects = {
+	"SELECT e.direction, e.outcome, e.success, e.failure, e.tableoid FROM crm.outcome_effect AS e"
+};
+
+static CrmPlan read_channels = {
+	"SELECT p.channel, p.half_life, p.tableoid FROM crm.channel_policy AS p"
+};
+
+/* Rules -----------------------------------------------------------------------*/
+
+static uint32
+effect_slot(Oid direction, Oid outcome)
+{
+	return murmurhash32(direction * 31 + outcome) & (EFFECT_SLOTS - 1);
+}
+
+static void
+forget_rules(Datum arg, Oid relation)
+{
+	if (relation == InvalidOid || relation == rules.relations[0] || relation == rules.relations[1])
+		rules.valid = false;
+}
+
+/*
+ * Reads the rules into the session's copy.  A change of the rules forgets
+ * every session's copy (crm_rules_changed) while no interaction can be written.
+ */
+static void
+load_rules(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_rules, (Datum) 0);
+		registered = true;
+	}
+	if (rules.valid)
+		return;
+
+	memset(&rules, 0, sizeof(rules));
+	crm_run_plan(&read_effects, 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	if (SPI_processed >= EFFECT_SLOTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("table crm.outcome_effect has more than %d rows", EFFECT_SLOTS - 1)));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Effect		effect;
+		uint32		slot;
+
+		effect.direction = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+		effect.outcome = DatumGetObjectId(SPI_getbinval(tuple, desc, 2, &isnull));
+		effect.success = DatumGetFloat8(SPI_getbinval(tuple, desc, 3, &isnull));
+		effect.failure = DatumGetFloat8(SPI_getbinval(tuple, desc, 4, &isnull));
+		rules.relations[0] = DatumGetObjectId(SPI_getbinval(tuple, desc, 5, &isnull));
+		for (slot = effect_slot(effect.direction, effect.outcome);
+			 rules.effects[slot].direction != InvalidOid;
+			 slot = (slot + 1) & (EFFECT_SLOTS - 1))
+			;
+		rules.effects[slot] = effect;
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	crm_run_plan(&read_channels, 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	if (SPI_processed > MAX_CHANNELS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("table crm.channel_policy has more than %d rows", MAX_CHANNELS)));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		ChannelMemory *memory = &rules.channels[rules.nchannels++];
+
+		memory->channel = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+		memory->half_life = crm_half_life_from_interval(DatumGetIntervalP(SPI_getbinval(tuple, desc, 2, &isnull)));
+		rules.relations[1] = DatumGetObjectId(SPI_getbinval(tuple, desc, 3, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	/* An empty table tells nothing of itself, so its rules are not kept. */
+	rules.valid = OidIsValid(rules.relations[0]) && OidIsValid(rules.relations[1]);
+}
+
+/* An outcome without a rule tells nothing. */
+static void
+find_effect(Oid direction, Oid outcome, double *success, double *failure)
+{
+	for (uint32 slot = effect_slot(direction, outcome);
+		 rules.effects[slot].direction != InvalidOid;
+		 slot = (slot + 1) & (EFFECT_SLOTS - 1))
+		if (rules.effects[slot].direction == direction && rules.effects[slot].outcome == outcome)
+		{
+			*success = rules.effects[slot].success;
+			*failure = rules.effects[slot].failure;
+			return;
+		}
+	*success = *failure = 0;
+}
+
+/* A channel without a policy forgets as in sql/schema/loop.sql. */
+static int64
+find_half_life(Oid channel)
+{
+	for (int i = 0; i < rules.nchannels; i++)
+		if (rules.channels[i].channel == channel)
+			return rules.channels[i].half_life;
+	return INT64CONST(364) * USECS_PER_DAY;
+}
+
+/*
+ * crm.rules_changed() returns trigger
+ *
+ * AFTER STATEMENT trigger of the two tables of rules: makes every session read
+ * them again.
+ */
+Datum
+crm_rules_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager", "crm.rules_changed")));
+	CacheInvalidateRelcache(trigdata->tg_relation);
+	rules.valid = false;
+	return PointerGetDatum(NULL);
+}
+
+/* Columns and types -----------------------------------------------------------*/
+
+static AttrNumber
+interaction_column(TupleDesc desc, const char *name, Oid type, AttrNumber *last)
+{
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("trigger function crm.interaction_after_insert() needs column \"%s\"", name)));
+	if (OidIsValid(type) && TupleDescAttr(desc, number - 1)->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" must be of type %s", name, format_type_be(type))));
+	*last = Max(*last, number);
+	return number;
+}
+
+/* An enumeration of this name must be meant, whatever schema it is found by. */
+static Oid
+enum_column_type(TupleDesc desc, AttrNumber number)
+{
+	Oid			type = TupleDescAttr(desc, number - 1)->atttypid;
+
+	if (get_typtype(type) != TYPTYPE_ENUM)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" must be of an enumerated type",
+						NameStr(TupleDescAttr(desc, number - 1)->attname))));
+	return type;
+}
+
+static Oid
+enum_value(Oid type, const char *label)
+{
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										ObjectIdGetDatum(type), CStringGetDatum(label));
+
+	if (!OidIsValid(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type %s has no value \"%s\"", format_type_be(type), label)));
+	return value;
+}
+
+static void
+find_columns(LoopState *state)
+{
+	TupleDesc	desc = RelationGetDescr(state->trigdata->tg_relation);
+	InteractionColumns *c = &state->columns;
+
+	c->last = 0;
+	c->interaction_id = interaction_column(desc, "interaction_id", INT8OID, &c->last);
+	c->customer_id = interaction_column(desc, "customer_id", INT8OID, &c->last);
+	c->channel = interaction_column(desc, "channel", InvalidOid, &c->last);
+	c->direction = interaction_column(desc, "direction", InvalidOid, &c->last);
+	c->outcome = interaction_column(desc, "outcome", InvalidOid, &c->last);
+	c->occurred_at = interaction_column(desc, "occurred_at", TIMESTAMPTZOID, &c->last);
+	c->analysed_at = interaction_column(desc, "analysed_at", TIMESTAMPTZOID, &c->last);
+	c->channel_type = enum_column_type(desc, c->channel);
+	c->direction_type = enum_column_type(desc, c->direction);
+	c->outcome_type = enum_column_type(desc, c->outcome);
+
+	state->outbound = enum_value(c->direction_type, "outbound");
+	state->bounced = enum_value(c->outcome_type, "bounced");
+	state->score_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("channel_score"),
+										ObjectIdGetDatum(get_namespace_oid("crm", false)));
+	fmgr_info(F_ENUM_CMP, &state->compare_channels);
+}
+
+/* Summing up ------------------------------------------------------------------*/
+
+static void
+add_to_entry(LoopState *state, ScoreEntry *entry, const unsigned char *score, int cells)
+{
+	CrmScoreStatus status = crm_score_add_in_place(entry->score, entry->cells, score, cells);
+
+	if (status == CRM_SCORE_GROW)
+	{
+		unsigned char *sum = MemoryContextAlloc(state->context, CRM_SCORE_SIZE(entry->cells + cells));
+		int			sum_cells;
+
+		status = crm_score_add(entry->score, entry->cells, score, cells, sum, &sum_cells);
+		entry->score = sum;
+		entry->cells = sum_cells;
+	}
+	if (status != CRM_SCORE_OK)
+		crm_score_error(status, crm_score_half_life(entry->score), crm_score_half_life(score));
+}
+
+static void
+absorb_row(LoopState *state, TupleTableSlot *slot)
+{
+	InteractionColumns *c = &state->columns;
+	Datum	   *values = slot->tts_values;
+	Oid			direction = DatumGetObjectId(values[c->direction - 1]);
+	Oid			outcome = DatumGetObjectId(values[c->outcome - 1]);
+	TimestampTz occurred_at = DatumGetTimestampTz(values[c->occurred_at - 1]);
+	ScoreKey	key;
+	ScoreEntry *entry;
+	double		success,
+				failure;
+	unsigned char score[CRM_SCORE_SIZE(1)];
+	int			cells;
+	CrmScoreStatus status;
+	int64		half_life;
+	bool		found;
+
+	key.customer_id = DatumGetInt64(values[c->customer_id - 1]);
+	key.channel = DatumGetObjectId(values[c->channel - 1]);
+	find_effect(direction, outcome, &success, &failure);
+	half_life = find_half_life(key.channel);
+	status = crm_score_event(success, failure, occurred_at, half_life, score, &cells);
+	if (status != CRM_SCORE_OK)
+		crm_score_error(status, half_life, half_life);
+
+	entry = scores_insert(state->scores, key, &found);
+	if (!found)
+	{
+		entry->interactions = 0;
+		entry->last_outbound = entry->last_inbound = DT_NOBEGIN;
+		entry->cells = cells;
+		entry->score = NULL;
+		memcpy(entry->one_cell, score, CRM_SCORE_SIZE(cells));
+	}
+	else
+	{
+		/* The table moves its elements, so a score inside one has no lasting address. */
+		if (entry->score == NULL)
+			entry->score = entry->one_cell;
+		add_to_entry(state, entry, score, cells);
+		if (entry->score == entry->one_cell)
+			entry->score = NULL;
+	}
+	entry->interactions++;
+	if (direction == state->outbound)
+	{
+		entry->last_outbound = Max(entry->last_outbound, occurred_at);
+		state->any_bounced |= outcome == state->bounced;
+	}
+	else
+	{
+		entry->last_inbound = Max(entry->last_inbound, occurred_at);
+		state->any_inbound = true;
+	}
+}
+
+/* Writing ---------------------------------------------------------------------*/
+
+static int
+compare_entries(const void *a, const void *b, void *arg)
+{
+	const ScoreEntry *x = *(ScoreEntry *const *) a;
+	const ScoreEntry *y = *(ScoreEntry *const *) b;
+	LoopState  *state = arg;
+
+	if (x->key.customer_id != y->key.customer_id)
+		return x->key.customer_id < y->key.customer_id ? -1 : 1;
+	if (x->key.channel == y->key.channel)
+		return 0;
+	return DatumGetInt32(FunctionCall2(&state->compare_channels,
+									   ObjectIdGetDatum(x->key.channel), ObjectIdGetDatum(y->key.channel)));
+}
+
+static Datum
+entry_score(ScoreEntry *entry)
+{
+	struct varlena *value = palloc(VARHDRSZ + CRM_SCORE_SIZE(entry->cells));
+
+	SET_VARSIZE(value, VARHDRSZ + CRM_SCORE_SIZE(entry->cells));
+	memcpy(VARDATA(value), entry->score ? entry->score : entry->one_cell, CRM_SCORE_SIZE(entry->cells));
+	return PointerGetDatum(value);
+}
+
+static void
+entry_values(ScoreEntry *entry, Datum *values, bool *nulls)
+{
+	values[0] = Int64GetDatum(entry->key.customer_id);
+	values[1] = ObjectIdGetDatum(entry->key.channel);
+	values[2] = entry_score(entry);
+	values[3] = Int64GetDatum(entry->interactions);
+	values[4] = TimestampTzGetDatum(entry->last_outbound);
+	values[5] = TimestampTzGetDatum(entry->last_inbound);
+	memset(nulls, false, 6 * sizeof(bool));
+	nulls[4] = entry->last_outbound == DT_NOBEGIN;
+	nulls[5] = entry->last_inbound == DT_NOBEGIN;
+}
+
+static void
+write_one(LoopState *state, ScoreEntry *entry)
+{
+	Oid			types[6] = {INT8OID, state->columns.channel_type, state->score_type,
+	INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[6];
+	bool		isnull[6];
+	char		nulls[6];
+
+	entry_values(entry, values, isnull);
+	for (int i = 0; i < 6; i++)
+		nulls[i] = isnull[i] ? 'n' : ' ';
+	crm_run_plan(&add_one, 6, types, values, nulls, SPI_OK_INSERT);
+}
+
+static void
+write_many(LoopState *state, ScoreEntry **entries, int n)
+{
+	Oid			elements[6] = {INT8OID, state->columns.channel_type, state->score_type,
+	INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Oid			types[6];
+	Datum	   *values[6];
+	bool	   *nulls[6];
+	Datum		arrays[6];
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm loop statement",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
+	for (int i = 0; i < 6; i++)
+	{
+		values[i] = palloc(n * sizeof(Datum));
+		nulls[i] = palloc(n * sizeof(bool));
+	}
+	for (int k = 0; k < n; k++)
+	{
+		Datum		row[6];
+		bool		row_nulls[6];
+
+		entry_values(entries[k], row, row_nulls);
+		for (int i = 0; i < 6; i++)
+		{
+			values[i][k] = row[i];
+			nulls[i][k] = row_nulls[i];
+		}
+	}
+	for (int i = 0; i < 6; i++)
+	{
+		int16		length;
+		bool		byval;
+		char		align;
+		int			lower = 1;
+
+		get_typlenbyvalalign(elements[i], &length, &byval, &align);
+		arrays[i] = PointerGetDatum(construct_md_array(values[i], nulls[i], 1, &n, &lower,
+													   elements[i], length, byval, align));
+		types[i] = get_array_type(elements[i]);
+	}
+	crm_run_plan(&add_many, 6, types, arrays, NULL, SPI_OK_INSERT);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+}
+
+/* Adds what was summed up to crm.customer_channel, and starts anew. */
+static void
+write_scores(LoopState *state)
+{
+	int			n = state->scores->members;
+
+	if (n > 0)
+	{
+		ScoreEntry **entries = MemoryContextAlloc(state->context, n * sizeof(ScoreEntry *));
+		ScoreEntry *entry;
+		scores_iterator iterator;
+		int			i = 0;
+
+		scores_start_iterate(state->scores, &iterator);
+		while ((entry = scores_iterate(state->scores, &iterator)) != NULL)
+			entries[i++] = entry;
+		if (n == 1)
+			write_one(state, entries[0]);
+		else
+		{
+			qsort_arg(entries, n, sizeof(ScoreEntry *), compare_entries, state);
+			for (i = 0; i < n; i += KEYS_PER_STATEMENT)
+				write_many(state, entries + i, Min(n - i, KEYS_PER_STATEMENT));
+		}
+	}
+	MemoryContextReset(state->context);
+	state->scores = scores_create(state->context, 16, NULL);
+}
+
+/*
+ * Calls a function for the few rows whose outcome implies more than a score:
+ * with the ids of bounces, of answers, or of both.
+ */
+static void
+run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool bounces, bool answers)
+{
+	InteractionColumns *c = &state->columns;
+	Oid			type = INT8ARRAYOID;
+	ArrayBuildState *ids = initArrayResult(INT8OID, CurrentMemoryContext, false);
+	Datum		array;
+
+	tuplestore_rescan(state->trigdata->tg_newtable);
+	while (tuplestore_gettupleslot(state->trigdata->tg_newtable, true, false, slot))
+	{
+		bool		outbound;
+
+		slot_getsomeattrs(slot, c->last);
+		if (slot->tts_isnull[c->analysed_at - 1])
+			continue;
+		outbound = DatumGetObjectId(slot->tts_values[c->direction - 1]) == state->outbound;
+		if (outbound ? bounces && DatumGetObjectId(slot->tts_values[c->outcome - 1]) == state->bounced : answers)
+			ids = accumArrayResult(ids, slot->tts_values[c->interaction_id - 1], false, INT8OID, CurrentMemoryContext);
+	}
+	array = makeArrayResult(ids, CurrentMemoryContext);
+	crm_run_plan(plan, 1, &type, &array, NULL, SPI_OK_SELECT);
+}
+
+static bool
+is_any_unanswered(void)
+{
+	crm_run_plan(&any_unanswered, 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+/*
+ * crm.interaction_after_insert() returns trigger
+ *
+ * AFTER INSERT FOR EACH STATEMENT trigger with a transition table of the new
+ * rows: adds them to crm.customer_channel and does what their outcomes imply.
+ * Rows that wait (analysed_at is null) are left out.
+ */
+Datum
+crm_interaction_after_insert(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	LoopState	state;
+	TupleTableSlot *slot;
+	Oid			caller;
+	int			caller_context;
+	int64		rows = 0;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager", "crm.interaction_after_insert")));
+	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || trigdata->tg_newtable == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired AFTER INSERT FOR EACH STATEMENT, with a table of the new rows",
+						"crm.interaction_after_insert")));
+	if (tuplestore_tuple_count(trigdata->tg_newtable) == 0)
+		return PointerGetDatum(NULL);
+
+	memset(&state, 0, sizeof(state));
+	state.trigdata = trigdata;
+	find_columns(&state);
+
+	SPI_connect();
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(trigdata->tg_relation->rd_rel->relowner,
+						   caller_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	load_rules();
+
+	state.context = AllocSetContextCreate(CurrentMemoryContext, "crm loop", ALLOCSET_DEFAULT_SIZES);
+	state.scores = scores_create(state.context, 16, NULL);
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation), &TTSOpsMinimalTuple);
+	tuplestore_rescan(trigdata->tg_newtable);
+	while (tuplestore_gettupleslot(trigdata->tg_newtable, true, false, slot))
+	{
+		if ((++rows & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(slot, state.columns.last);
+		if (slot->tts_isnull[state.columns.analysed_at - 1])
+			continue;
+		absorb_row(&state, slot);
+		if (state.scores->members >= MAX_KEYS)
+			write_scores(&state);
+	}
+	/* Facts are locked before what is derived from them, as an update does. */
+	if (state.any_inbound && is_any_unanswered())
+		run_for_rows(&state, slot, &lock_answered, false, true);
+	write_scores(&state);
+
+	/* Another may have become unanswered until the scores were locked, so ask again. */
+	state.any_inbound = state.any_inbound && is_any_unanswered();
+	if (state.any_inbound || state.any_bounced)
+		run_for_rows(&state, slot, &implies, true, state.any_inbound);
+
+	ExecDropSingleTupleTableSlot(slot);
+	SetUserIdAndSecContext(caller, caller_context);
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}

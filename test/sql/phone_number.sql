@@ -1,0 +1,59 @@
+-- crm.phone_number and the addresses of contact points.
+\set ECHO none
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS crm CASCADE;
+RESET client_min_messages;
+\set ECHO all
+SET search_path = crm, public;
+
+-- International form.
+SELECT p, p::phone_number FROM (VALUES ('+49 211 123456'), ('+49 (0)211/123-456'), ('tel:+1-212-555-0123'), (' +39 06 1234 5678 '), ('+4930.123456')) AS v (p);
+SELECT '0211 123456'::phone_number;
+SELECT '+0211 123456'::phone_number;
+SELECT '+49 211'::phone_number;
+SELECT '+49 211 123456 789012'::phone_number;
+SELECT '+49 211 CALLME'::phone_number;
+SELECT ''::phone_number;
+SELECT repeat('+', 10000)::phone_number;
+
+-- As people in a country write it.
+SELECT p, phone_number(p, 'DE') FROM (VALUES ('0211 123456'), ('Tel.: 0211/123456 (abends)'), ('49 211 123456'), ('0049 211 123456'),
+    ('+49 (0)211 123456'), ('0171-1234567'), ('+1 212 555 0123')) AS v (p);
+SELECT phone_number('212 555 0123', 'us'), phone_number('06 6982 1234', 'IT'), phone_number('020 7946 0958', 'GB');
+SELECT phone_number('Durchwahl 12', 'DE');
+SELECT phone_number('110', 'DE');
+SELECT phone_number('0211 123456 Durchwahl 12', 'DE');
+SELECT phone_number('abends', 'DE');
+SELECT phone_number('0211 123456', 'XX');
+SELECT phone_number('0211 123456', 'Germany');
+SELECT phone_country('+49211123456'), phone_type('+491711234567'), phone_format('+49211123456'), phone_format('+49211123456', 'national'),
+       phone_format('+49211123456', 'rfc3966'), phone_format('+49211123456', 'e164');
+SELECT phone_country('+999123456789'), phone_type('+999123456789');
+SELECT phone_format('+49211123456', 'roman');
+
+-- Comparing, hashing, indexes.
+CREATE TEMP TABLE p (p phone_number PRIMARY KEY);
+INSERT INTO p VALUES ('+49 211 123456'), ('+1 212 555 0123'), ('+39 06 1234 5678');
+INSERT INTO p VALUES ('+49211123456');
+SELECT * FROM p ORDER BY p;
+SELECT phone_number_hash('+49211123456') = phone_number_hash('+49 (211) 123456') AS hashes;
+SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = 'phone_number_ops';
+
+-- Binary.
+\copy p TO 'phone.bin' WITH (FORMAT binary)
+CREATE TEMP TABLE p2 (p phone_number);
+\copy p2 FROM 'phone.bin' WITH (FORMAT binary)
+SELECT count(*) FROM p JOIN p2 USING (p);
+\! rm -f phone.bin
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10"; head -c 8 /dev/zero; printf "\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)
+
+-- Addresses of contact points: equal ones have one form.
+SELECT c, a, canonical_contact(c, a) FROM (VALUES ('email'::crm.channel, 'Ann@Example.ORG'), ('phone', '+49 (0)211 123456'), ('sms', '+49 171 1234567'),
+    ('fax', '+49 211 123457'), ('social', ' @Ann_Example'), ('letter', E'Hauptstr. 1 \n 40211  Düsseldorf'), ('web', 'HTTPS://Example.org/Ann')) AS v (c, a);
+SELECT canonical_contact('email', 'Ann');
+SELECT canonical_contact('phone', '0211 123456');
+SELECT canonical_contact('social', ' @ ');
+SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('email', 'x', NULL);
+SELECT resolve_address('fax', '0211 123456', NULL);
+SELECT resolve_address('fax', '0211 12', 'DE');
