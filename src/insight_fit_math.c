@@ -30,6 +30,8 @@
 #define ACCURACY 1e-9
 /* A log-likelihood that gains less over the limiting model is its limit. */
 #define NO_GAIN 1e-5
+/* Slope per customer below which a search has ended on a boundary. */
+#define BOUNDARY_SLOPE 1e-4
 /* Starts are compared on about this many rows. */
 #define LOOK_ROWS 4096
 #define MAX_STARTS 5
@@ -436,8 +438,12 @@ conclude(const CrmObservations *observations, const Scale *scale, const CrmMinim
 	for (int i = natural; i < n; i++)
 		if (fit->boundary == CRM_BOUNDARY_NONE && scale->deviation[(i - natural) % observations->covariates] == 0)
 			fit->boundary = CRM_BOUNDARY_UNIDENTIFIED;
+	/* Far out, rounding hides the last digits; the place is as good. */
+	fit->converged = status == CRM_OPTIMUM_FOUND ||
+		(fit->boundary != CRM_BOUNDARY_NONE && minimum->gradient_norm < BOUNDARY_SLOPE);
 	/* The likelihood of spending that never varies has no maximum. */
-	fit->converged = status == CRM_OPTIMUM_FOUND && fit->boundary != CRM_BOUNDARY_CONSTANT_SPEND;
+	if (fit->boundary == CRM_BOUNDARY_CONSTANT_SPEND)
+		fit->converged = false;
 	fit->iterations += minimum->iterations;
 	put_result(observations, scale, minimum, variance, free_parameter, fit);
 }

@@ -25,6 +25,8 @@
 #define KEPT 4096
 /* After this many computed ones keeping them is worth its memory. */
 #define KEEP_AFTER 32
+/* After so many, fewer than an eighth found means that times are never the same. */
+#define KEEP_TRIAL 8192
 
 typedef struct Kept
 {
@@ -41,7 +43,8 @@ typedef struct Predictor
 	Size		size;			/* of the array it was made from */
 	char	   *array;
 	CrmRate		rate;
-	int			computed;
+	int			computed;		/* all that were asked for, up to KEEP_TRIAL */
+	int			found;			/* of these, the kept ones */
 	Kept	   *kept;
 } Predictor;
 
@@ -141,7 +144,7 @@ predictor(FunctionCallInfo fcinfo, int argument, int model)
 	last->array = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, size);
 	memcpy(last->array, array, size);
 	last->size = size;
-	last->computed = 0;
+	last->computed = last->found = 0;
 	if (last->kept != NULL)
 		for (int i = 0; i < KEPT; i++)
 			last->kept[i].expected = NAN;
@@ -184,9 +187,13 @@ expected_alive(FunctionCallInfo fcinfo, Predictor *predictor, double x, double t
 		return crm_rate_expected_alive(rate, x, t_x, t, horizon, stays);
 	if (rate->regularity == 1)
 		t_x = 0;
+	if (predictor->computed < KEEP_TRIAL)
+		predictor->computed++;
+	else if (predictor->found < KEEP_TRIAL / 8)
+		return check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
 	if (predictor->kept == NULL)
 	{
-		if (++predictor->computed < KEEP_AFTER)
+		if (predictor->computed < KEEP_AFTER)
 			return check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
 		predictor->kept = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, KEPT * sizeof(Kept));
 		for (int i = 0; i < KEPT; i++)
@@ -210,6 +217,8 @@ expected_alive(FunctionCallInfo fcinfo, Predictor *predictor, double x, double t
 		kept->horizon = horizon;
 		check_result(kept->expected);
 	}
+	else if (predictor->computed < KEEP_TRIAL)
+		predictor->found++;
 	*stays = kept->stays;
 	return kept->expected;
 }

@@ -108,6 +108,29 @@ purchase_sum(double total, double growth, double a, double b, int k, int phase,
 	double		sum = 0,
 				gone = 0;
 
+	if (k == 1 && log_none >= -600)
+	{
+		/* The common case, with one division per term. */
+		double		limit = SUM_ACCURACY * (1 - z);
+
+		for (double m = 0; m < LONGEST_SUM && beyond > 0; m++)
+		{
+			double		inverse = 1 / ((a + b + m) * (m + 1));
+			double		willing = (m + 1) * inverse;
+			double		term = beyond * stays;
+
+			sum += term;
+			gone += term * willing;
+			if (term < limit * sum)
+				break;
+			stays *= (b + m) * willing;
+			weight *= (total + m) * z * (a + b + m) * inverse;
+			beyond -= weight;
+		}
+		*expected = sum;
+		*leaves = a * gone;
+		return;
+	}
 	if (log_none < -600)
 	{
 		/* The first weights are nothing: find where they begin. */

@@ -16,6 +16,9 @@
 
 /* Below this the series of 2F1 is used, above it the integral. */
 #define SERIES_LIMIT 0.9
+/* Widths of the integral's panels: this, halved up to so many times. */
+#define WIDEST_PANEL 1.5
+#define PANEL_WIDTHS 64
 /* Rises of at most this many steps are summed term by term. */
 #define STEPWISE_RISE 32
 
@@ -206,6 +209,18 @@ crm_normal_quantile(double p)
 	return p < 0.5 ? -z : z;
 }
 
+/* 1 - exp(-y) at the nodes of a panel that starts at 0; computed once. */
+static const double *
+panel_fall(int halvings)
+{
+	static double fall[PANEL_WIDTHS][CRM_GAUSS_NODES];
+
+	if (fall[halvings][0] == 0)
+		for (int i = CRM_GAUSS_NODES - 1; i >= 0; i--)
+			fall[halvings][i] = -expm1(-ldexp(WIDEST_PANEL, -halvings) * crm_gauss_node[i]);
+	return fall[halvings];
+}
+
 /*
  * 2F1(1, b; c; z) and its partial derivatives for b > 0, c > 1, 0 <= z < 1.
  *
@@ -272,33 +287,42 @@ crm_hyper_one(double b, double c, double z, double one_minus_z, CrmHyper *result
 			double		share = one_minus_z / (one_minus_z + z * exp(-start));
 			double		slope = fabs(decay - b * (1 - share));
 			double		curvature = b * share * (1 - share);
-			double		width = 1.5;
+			double		narrow = slope * WIDEST_PANEL / 8;
+			double		scale = exp(-start);
+			double		gone = -expm1(-start);
+			double		width;
+			const double *fall;
+			int			halvings = 0;
 
 			/* Over one panel the logarithm changes by a few units only. */
-			if (slope * width > 8)
-				width = 8 / slope;
-			if (curvature * width * width > 12)
-				width = sqrt(12 / curvature);
+			if (curvature * WIDEST_PANEL * WIDEST_PANEL > 12 * narrow * narrow)
+				narrow = sqrt(curvature * WIDEST_PANEL * WIDEST_PANEL / 12);
+			if (narrow > 1)
+				(void) frexp(narrow, &halvings);
+			if (halvings >= PANEL_WIDTHS)
+				halvings = PANEL_WIDTHS - 1;
+			fall = panel_fall(halvings);
+			width = ldexp(WIDEST_PANEL, -halvings);
 
 			for (int i = 0; i < CRM_GAUSS_NODES; i++)
 			{
 				double		y = start + width * crm_gauss_node[i];
-				double		rest = -expm1(-y);
-				double		base = one_minus_z + z * exp(-y);
+				double		base = one_minus_z + z * scale * (1 - fall[i]);
 				double		log_base = log(base);
 				double		f = width * crm_gauss_weight[i] * exp(-decay * y - b * log_base);
 
 				panel += f;
 				db -= f * log_base;
 				dc -= f * y;
-				dz += f * b * rest / base;
+				/* 1 - exp(-y) = (1 - scale) + scale * fall, without cancellation */
+				dz += f * b * (gone + scale * fall[i]) / base;
 			}
 			value += panel;
 			start += width;
 			if (panel > largest)
 				largest = panel;
 			/* One hump only: once small, it stays small. */
-			else if (panel < 1e-18 * value)
+			else if (panel < 1e-16 * value)
 				break;
 		}
 		if (start >= end)
