@@ -26,11 +26,21 @@ OBJS = \
 	src/channel_math.o \
 	src/channel_beta.o \
 	src/channel_beta_math.o \
+	src/channel_best_math.o \
 	src/history.o \
 	src/history_math.o \
 	src/history_numeric.o \
 	src/loop.o \
-	src/loop_stamp.o
+	src/loop_stamp.o \
+	src/insight.o \
+	src/insight_result.o \
+	src/insight_predict.o \
+	src/insight_special_math.o \
+	src/insight_optimise_math.o \
+	src/insight_timing_math.o \
+	src/insight_discrete_math.o \
+	src/insight_fit_math.o \
+	src/insight_predict_math.o
 
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
@@ -38,7 +48,8 @@ TYPES = \
 	sql/types/customer.sql \
 	sql/types/channel.sql \
 	sql/types/history.sql \
-	sql/types/loop.sql
+	sql/types/loop.sql \
+	sql/types/insight.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
 SCHEMA = \
@@ -49,7 +60,8 @@ SCHEMA = \
 	sql/schema/history.sql \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
-	sql/schema/insight.sql
+	sql/schema/insight.sql \
+	sql/schema/insight_model.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)
@@ -62,7 +74,7 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --encoding=UTF8
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -fno-math-errno
 # The phone shim is C++; everything else is C.
-SHLIB_LINK = -lphonenumber -lidn2 -lstdc++ -lm
+SHLIB_LINK = -lphonenumber -lidn2 -llbfgs -lstdc++ -lm
 
 EXTRA_CLEAN = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql build results output_iso tmp_check log regression.diffs regression.out
 

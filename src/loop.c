@@ -179,6 +179,10 @@ static CrmPlan any_unanswered = {
 	"SELECT FROM crm.interaction AS i WHERE i.open_outcome IS NOT NULL LIMIT 1"
 };
 
+static CrmPlan lock_answered = {
+	"SELECT crm.lock_answered($1)"
+};
+
 static CrmPlan implies = {
 	"SELECT crm.interaction_implies($1)"
 };
@@ -598,11 +602,11 @@ write_scores(LoopState *state)
 }
 
 /*
- * The few rows whose outcome implies more than a score: the ids of bounces,
- * and of answers when some contact waits for one.
+ * Calls a function for the few rows whose outcome implies more than a score:
+ * with the ids of bounces, of answers, or of both.
  */
 static void
-run_implications(LoopState *state, TupleTableSlot *slot, bool answers)
+run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool bounces, bool answers)
 {
 	InteractionColumns *c = &state->columns;
 	Oid			type = INT8ARRAYOID;
@@ -618,11 +622,18 @@ run_implications(LoopState *state, TupleTableSlot *slot, bool answers)
 		if (slot->tts_isnull[c->analysed_at - 1])
 			continue;
 		outbound = DatumGetObjectId(slot->tts_values[c->direction - 1]) == state->outbound;
-		if (outbound ? DatumGetObjectId(slot->tts_values[c->outcome - 1]) == state->bounced : answers)
+		if (outbound ? bounces && DatumGetObjectId(slot->tts_values[c->outcome - 1]) == state->bounced : answers)
 			ids = accumArrayResult(ids, slot->tts_values[c->interaction_id - 1], false, INT8OID, CurrentMemoryContext);
 	}
 	array = makeArrayResult(ids, CurrentMemoryContext);
-	crm_run_plan(&implies, 1, &type, &array, NULL, SPI_OK_SELECT);
+	crm_run_plan(plan, 1, &type, &array, NULL, SPI_OK_SELECT);
+}
+
+static bool
+is_any_unanswered(void)
+{
+	crm_run_plan(&any_unanswered, 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	return SPI_processed > 0;
 }
 
 /*
@@ -652,6 +663,8 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER INSERT FOR EACH STATEMENT, with a table of the new rows",
 						"crm.interaction_after_insert")));
+	/* This trigger is the statement's last.  What it implies is a statement of its own. */
+	crm_forget_touched();
 	if (tuplestore_tuple_count(trigdata->tg_newtable) == 0)
 		return PointerGetDatum(NULL);
 
@@ -680,16 +693,15 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 		if (state.scores->members >= MAX_KEYS)
 			write_scores(&state);
 	}
+	/* Facts are locked before what is derived from them, as an update does. */
+	if (state.any_inbound && is_any_unanswered())
+		run_for_rows(&state, slot, &lock_answered, false, true);
 	write_scores(&state);
 
-	/* Whether a contact waits for an answer is asked when the scores are locked. */
-	if (state.any_inbound)
-	{
-		crm_run_plan(&any_unanswered, 0, NULL, NULL, NULL, SPI_OK_SELECT);
-		state.any_inbound = SPI_processed > 0;
-	}
+	/* Another may have become unanswered until the scores were locked, so ask again. */
+	state.any_inbound = state.any_inbound && is_any_unanswered();
 	if (state.any_inbound || state.any_bounced)
-		run_implications(&state, slot, state.any_inbound);
+		run_for_rows(&state, slot, &implies, true, state.any_inbound);
 
 	ExecDropSingleTupleTableSlot(slot);
 	SetUserIdAndSecContext(caller, caller_context);

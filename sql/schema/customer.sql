@@ -21,49 +21,45 @@ GRANT SELECT ON crm.attribute TO PUBLIC;
 CREATE FUNCTION crm.check_attributes(attributes jsonb) RETURNS void
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    field record;
+    wrong record;
 BEGIN
-    FOR field IN
-        SELECT e.key, e.value, jsonb_typeof(e.value) AS json_type, a.name, a.type, a.check_path
-        FROM jsonb_each(attributes) AS e
-        LEFT JOIN crm.attribute AS a ON a.name = e.key
-        ORDER BY e.key
-    LOOP
-        IF field.name IS NULL THEN
-            RAISE check_violation USING
-                MESSAGE = format('attribute "%s" is not declared', field.key),
-                HINT = 'Declare it with a row in crm.attribute, or correct its name.',
-                SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
-        END IF;
-        CONTINUE WHEN field.json_type = 'null';
-        IF NOT (CASE field.type
-                WHEN 'text' THEN field.json_type = 'string'
-                WHEN 'boolean' THEN field.json_type = 'boolean'
-                WHEN 'number' THEN field.json_type = 'number'
-                WHEN 'integer' THEN field.json_type = 'number' AND trunc(field.value::numeric) = field.value::numeric
-                WHEN 'date' THEN field.json_type = 'string'
-                    AND field.value #>> '{}' ~ '^\d{4}-\d{2}-\d{2}$'
-                    AND jsonb_path_exists_tz(field.value, '$.datetime()', silent => true)
-                WHEN 'timestamp' THEN field.json_type = 'string'
-                    AND jsonb_path_exists_tz(field.value, '$.datetime().type() ? (@ == "timestamp with time zone")', silent => true)
-                WHEN 'list' THEN field.json_type = 'array'
-                    AND NOT EXISTS (SELECT FROM jsonb_array_elements(
-                            CASE WHEN field.json_type = 'array' THEN field.value ELSE '[]' END) AS item
-                        WHERE jsonb_typeof(item) <> 'string')
-            END)
-        THEN
-            RAISE check_violation USING
-                MESSAGE = format('attribute "%s" must be of type %s', field.key, field.type),
-                DETAIL = format('The value is %s.', field.value),
-                SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
-        END IF;
-        IF field.check_path IS NOT NULL AND jsonb_path_match(field.value, field.check_path, silent => true) IS NOT TRUE THEN
-            RAISE check_violation USING
-                MESSAGE = format('attribute "%s" violates its check', field.key),
-                DETAIL = format('The value is %s, the check is %s.', field.value, field.check_path),
-                SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
-        END IF;
-    END LOOP;
+    SELECT f.key, f.value, a.name, a.type, a.check_path, t.fits INTO wrong
+    FROM (SELECT e.key, e.value, jsonb_typeof(e.value) AS json_type FROM jsonb_each(attributes) AS e) AS f
+    LEFT JOIN crm.attribute AS a ON a.name = f.key
+    CROSS JOIN LATERAL (SELECT CASE a.type
+        WHEN 'text' THEN f.json_type = 'string'
+        WHEN 'boolean' THEN f.json_type = 'boolean'
+        WHEN 'number' THEN f.json_type = 'number'
+        WHEN 'integer' THEN f.json_type = 'number' AND f.value::numeric % 1 = 0
+        WHEN 'date' THEN f.json_type = 'string' AND f.value #>> '{}' ~ '^\d{4}-\d{2}-\d{2}$'
+            AND jsonb_path_exists_tz(f.value, '$.datetime()', silent => true)
+        WHEN 'timestamp' THEN f.json_type = 'string' AND jsonb_path_exists_tz(f.value,
+            '$.datetime().type() ? (@ == "timestamp with time zone")', silent => true)
+        WHEN 'list' THEN f.json_type = 'array' AND NOT jsonb_path_exists(f.value, '$[*] ? (@.type() <> "string")')
+        END AS fits) AS t
+    WHERE a.name IS NULL
+       OR f.json_type <> 'null' AND (t.fits IS NOT TRUE OR jsonb_path_match(f.value, a.check_path, silent => true) IS NOT TRUE
+                                                   AND a.check_path IS NOT NULL)
+    ORDER BY f.key
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    ELSIF wrong.name IS NULL THEN
+        RAISE check_violation USING
+            MESSAGE = format('attribute "%s" is not declared', wrong.key),
+            HINT = 'Declare it with a row in crm.attribute, or correct its name.',
+            SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
+    ELSIF wrong.fits IS NOT TRUE THEN
+        RAISE check_violation USING
+            MESSAGE = format('attribute "%s" must be of type %s', wrong.key, wrong.type),
+            DETAIL = format('The value is %s.', wrong.value),
+            SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
+    ELSE
+        RAISE check_violation USING
+            MESSAGE = format('attribute "%s" violates its check', wrong.key),
+            DETAIL = format('The value is %s, the check is %s.', wrong.value, wrong.check_path),
+            SCHEMA = 'crm', TABLE = 'customer', COLUMN = 'attributes', CONSTRAINT = 'customer_attributes';
+    END IF;
 END $$;
 COMMENT ON FUNCTION crm.check_attributes(jsonb) IS
     'raises check_violation unless every key is declared in crm.attribute and its value is of the declared type and passes the declared check; JSON null is always allowed';

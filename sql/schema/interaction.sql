@@ -67,7 +67,7 @@ CREATE TABLE crm.purchase (
     customer_id bigint NOT NULL REFERENCES crm.customer,
     purchased_at timestamptz NOT NULL DEFAULT now(),
     amount numeric NOT NULL
-        CONSTRAINT purchase_amount CHECK (amount >= 0 AND amount <= 9e12 AND scale(amount) <= 6),
+        CONSTRAINT purchase_amount CHECK (amount >= 0 AND amount <= 9e12 AND scale(trim_scale(amount)) <= 6),
     currency text NOT NULL DEFAULT 'EUR' CHECK (currency ~ '^[A-Z]{3}$'),
     product text,
     campaign_id bigint,

@@ -3,19 +3,55 @@
 -- Each table of facts has statement triggers with transition tables, and each trigger one set-based statement per
 -- effect. Derived rows are locked in the order of their keys, so that two statements cannot wait for each other; and
 -- they are locked before anything is recomputed, so that the recomputation sees what a concurrent writer has committed.
+-- A statement that both inserts and updates or deletes locks for all of it in its first trigger; that is never the one
+-- for the inserted rows, which fires last (crm.touched_customers()).
 -- Facts with analysed_at null wait (crm.loop = deferred): they are in no derived table until crm.analyse() takes them in.
 --
 -- The trigger functions run as the owner of the tables: whoever may write a fact moves the scores, though he may see
 -- or write none of them.
 --
 -- Plans are kept for the session and must be right for one row and for a million: joins from a transition table to
--- a large table are therefore index probes (hash and merge joins off).
+-- a large table are therefore index probes (hash and merge joins off). What is off counts as very expensive where it is
+-- used all the same, which would call for compilation (jit off).
 
 -- What an outcome implies --------------------------------------------------------------------------------------
 
+CREATE FUNCTION crm.answered_by(interactions bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    -- Volatile, so that called after a lock was waited for it sees what was committed until then.
+    RETURN ARRAY(
+        SELECT DISTINCT (SELECT u.interaction_id FROM crm.interaction AS u
+                         WHERE u.customer_id = i.customer_id AND u.channel = i.channel
+                           AND u.open_outcome IS NOT NULL AND u.occurred_at <= i.occurred_at
+                         ORDER BY u.occurred_at DESC, u.interaction_id DESC LIMIT 1)
+        FROM unnest(interactions) AS n (interaction_id)
+        JOIN crm.interaction AS i USING (interaction_id)
+        WHERE i.direction = 'inbound');
+END $$;
+COMMENT ON FUNCTION crm.answered_by(bigint[]) IS
+    'the unanswered contacts that these interactions answer: of each answer the newest one before it over the same channel';
+REVOKE ALL ON FUNCTION crm.answered_by(bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION crm.lock_answered(interactions bigint[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    answered bigint[] := crm.answered_by(interactions);
+BEGIN
+    PERFORM FROM crm.interaction AS o
+    WHERE o.interaction_id = ANY (answered)
+    ORDER BY o.interaction_id FOR NO KEY UPDATE;
+END $$;
+COMMENT ON FUNCTION crm.lock_answered(bigint[]) IS
+    'locks the contacts that these interactions answer, before any derived row is: in the order in which an update locks';
+REVOKE ALL ON FUNCTION crm.lock_answered(bigint[]) FROM PUBLIC;
+
 CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    answered bigint[];
 BEGIN
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
@@ -32,17 +68,16 @@ BEGIN
           GROUP BY 1) AS b
     WHERE p.contact_point_id = b.contact_point_id AND p.blocked_at IS NULL;
 
-    -- An answer that came after its response window had closed: the contact was not unanswered after all.
+    -- An answer that came after its response window had closed: the contact was not unanswered after all. It has been
+    -- locked, unless it became unanswered since; then one that another session is changing right now is left to it,
+    -- for that session may be waiting for our scores.
+    answered := crm.answered_by(interactions);
     UPDATE crm.interaction AS o
     SET outcome = o.open_outcome, open_outcome = NULL
     WHERE o.interaction_id = ANY (ARRAY(
-        SELECT (SELECT u.interaction_id FROM crm.interaction AS u
-                WHERE u.customer_id = i.customer_id AND u.channel = i.channel
-                  AND u.open_outcome IS NOT NULL AND u.occurred_at <= i.occurred_at
-                ORDER BY u.occurred_at DESC, u.interaction_id DESC LIMIT 1)
-        FROM unnest(interactions) AS n (interaction_id)
-        JOIN crm.interaction AS i USING (interaction_id)
-        WHERE i.direction = 'inbound'));
+        SELECT u.interaction_id FROM crm.interaction AS u
+        WHERE u.interaction_id = ANY (answered) AND u.open_outcome IS NOT NULL
+        FOR NO KEY UPDATE SKIP LOCKED));
 END $$;
 COMMENT ON FUNCTION crm.interaction_implies(bigint[]) IS
     'what the outcomes of these interactions imply: a bounce blocks the contact point, a late answer takes back "unanswered"';
@@ -54,8 +89,15 @@ REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    touched bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.interaction');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_channel AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
+    END IF;
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT DISTINCT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS k
         USING (customer_id, channel)
@@ -98,10 +140,12 @@ REVOKE ALL ON FUNCTION crm.interaction_after_delete() FROM PUBLIC;
 
 CREATE FUNCTION crm.interaction_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
+    touched bigint[];
     implying bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.interaction');
     -- Updates of texts and references change nothing that is derived.
     IF NOT EXISTS (
         (SELECT o.customer_id, o.channel, o.direction, o.outcome, o.occurred_at, o.analysed_at IS NULL FROM old_rows AS o
@@ -111,6 +155,19 @@ BEGIN
         RETURN NULL;
     END IF;
 
+    -- A report may come as a change of the row it reports on, and a waiting row is analysed by an update.
+    SELECT array_agg(c.interaction_id) INTO implying
+    FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
+          EXCEPT ALL
+          SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
+    WHERE c.direction = 'inbound' OR c.outcome = 'bounced';
+    IF implying IS NOT NULL THEN
+        PERFORM crm.lock_answered(implying);
+    END IF;
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_channel AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.channel FOR UPDATE;
+    END IF;
     PERFORM FROM crm.customer_channel AS t
     JOIN (SELECT o.customer_id, o.channel FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
           UNION SELECT n.customer_id, n.channel FROM new_rows AS n WHERE n.analysed_at IS NOT NULL) AS k
@@ -172,12 +229,6 @@ BEGIN
         last_outbound_at = greatest(t.last_outbound_at, excluded.last_outbound_at),
         last_inbound_at = greatest(t.last_inbound_at, excluded.last_inbound_at);
 
-    -- A report may come as a change of the row it reports on, and a waiting row is analysed by an update.
-    SELECT array_agg(c.interaction_id) INTO implying
-    FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
-          EXCEPT ALL
-          SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
-    WHERE c.direction = 'inbound' OR c.outcome = 'bounced';
     IF implying IS NOT NULL THEN
         PERFORM crm.interaction_implies(implying);
     END IF;
@@ -196,7 +247,7 @@ END $$;
 COMMENT ON FUNCTION crm.interaction_after_truncate() IS 'trigger of crm.interaction: without interactions nothing is known of channels';
 REVOKE ALL ON FUNCTION crm.interaction_after_truncate() FROM PUBLIC;
 
-CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE ON crm.interaction
+CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE OR DELETE ON crm.interaction
     FOR EACH ROW EXECUTE FUNCTION crm.stamp_fact('occurred_at', 'customer_id', 'channel', 'direction', 'outcome');
 CREATE TRIGGER loop_insert AFTER INSERT ON crm.interaction
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_insert();
@@ -206,7 +257,7 @@ CREATE TRIGGER loop_delete AFTER DELETE ON crm.interaction
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_delete();
 CREATE TRIGGER loop_truncate AFTER TRUNCATE ON crm.interaction
     FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_truncate();
-COMMENT ON TRIGGER loop_stamp ON crm.interaction IS 'checks the time and sets analysed_at';
+COMMENT ON TRIGGER loop_stamp ON crm.interaction IS 'checks the time, sets analysed_at, notes the customer';
 COMMENT ON TRIGGER loop_insert ON crm.interaction IS 'feedback loop: new interactions';
 COMMENT ON TRIGGER loop_update ON crm.interaction IS 'feedback loop: changed interactions';
 COMMENT ON TRIGGER loop_delete ON crm.interaction IS 'feedback loop: deleted interactions';
@@ -228,7 +279,7 @@ REVOKE ALL ON FUNCTION crm.history_of(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.first_purchases(customers bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer AS c
     WHERE c.customer_id = ANY (customers) AND c.lifecycle IN ('prospect', 'lead')
@@ -243,6 +294,9 @@ CREATE FUNCTION crm.purchase_after_insert() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
 BEGIN
+    -- The last trigger of its statement: what was noted of it is not of the next one.
+    PERFORM crm.touched_customers('crm.purchase');
+
     -- What comes after all that is known is added; what interleaves with it has its history computed anew.
     INSERT INTO crm.customer_history AS t (customer_id, currency, history)
     SELECT n.customer_id, n.currency, crm.buying_history(n.purchased_at, n.amount)
@@ -268,7 +322,7 @@ REVOKE ALL ON FUNCTION crm.purchase_after_insert() FROM PUBLIC;
 
 CREATE FUNCTION crm.recompute_histories(customers bigint[], currencies text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     PERFORM FROM crm.customer_history AS t
     JOIN unnest(customers, currencies) AS k (customer_id, currency) USING (customer_id, currency)
@@ -295,7 +349,14 @@ REVOKE ALL ON FUNCTION crm.recompute_histories(bigint[], text[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.purchase_after_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched bigint[];
 BEGIN
+    touched := crm.touched_customers('crm.purchase');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_history AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.currency FOR UPDATE;
+    END IF;
     PERFORM crm.recompute_histories(array_agg(k.customer_id), array_agg(k.currency))
     FROM (SELECT DISTINCT o.customer_id, o.currency FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS k
     HAVING count(*) > 0;
@@ -306,17 +367,24 @@ REVOKE ALL ON FUNCTION crm.purchase_after_delete() FROM PUBLIC;
 
 CREATE FUNCTION crm.purchase_after_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched bigint[];
 BEGIN
-    WITH before AS (
-        SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
-    ), after AS (
-        SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
-    ), changed AS (
-        SELECT c.customer_id, c.currency FROM (TABLE before EXCEPT ALL TABLE after) AS c
-        UNION
-        SELECT c.customer_id, c.currency FROM (TABLE after EXCEPT ALL TABLE before) AS c
-    )
-    SELECT crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency)) FROM changed AS c HAVING count(*) > 0;
+    touched := crm.touched_customers('crm.purchase');
+    IF touched IS NOT NULL THEN
+        PERFORM FROM crm.customer_history AS t
+        WHERE t.customer_id = ANY (touched) ORDER BY t.customer_id, t.currency FOR UPDATE;
+    END IF;
+    PERFORM crm.recompute_histories(array_agg(c.customer_id), array_agg(c.currency))
+    FROM (WITH before AS (
+              SELECT o.customer_id, o.currency, o.purchased_at, o.amount FROM old_rows AS o WHERE o.analysed_at IS NOT NULL
+          ), after AS (
+              SELECT n.customer_id, n.currency, n.purchased_at, n.amount FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
+          )
+          SELECT d.customer_id, d.currency FROM (TABLE before EXCEPT ALL TABLE after) AS d
+          UNION
+          SELECT d.customer_id, d.currency FROM (TABLE after EXCEPT ALL TABLE before) AS d) AS c
+    HAVING count(*) > 0;
 
     PERFORM crm.first_purchases(array_agg(DISTINCT n.customer_id))
     FROM new_rows AS n
@@ -340,7 +408,7 @@ END $$;
 COMMENT ON FUNCTION crm.purchase_after_truncate() IS 'trigger of crm.purchase: without purchases there are no histories';
 REVOKE ALL ON FUNCTION crm.purchase_after_truncate() FROM PUBLIC;
 
-CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE ON crm.purchase
+CREATE TRIGGER loop_stamp BEFORE INSERT OR UPDATE OR DELETE ON crm.purchase
     FOR EACH ROW EXECUTE FUNCTION crm.stamp_fact('purchased_at', 'customer_id', 'currency', 'amount');
 CREATE TRIGGER loop_insert AFTER INSERT ON crm.purchase
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_insert();
@@ -350,7 +418,7 @@ CREATE TRIGGER loop_delete AFTER DELETE ON crm.purchase
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_delete();
 CREATE TRIGGER loop_truncate AFTER TRUNCATE ON crm.purchase
     FOR EACH STATEMENT EXECUTE FUNCTION crm.purchase_after_truncate();
-COMMENT ON TRIGGER loop_stamp ON crm.purchase IS 'checks the time and sets analysed_at';
+COMMENT ON TRIGGER loop_stamp ON crm.purchase IS 'checks the time, sets analysed_at, notes the customer';
 COMMENT ON TRIGGER loop_insert ON crm.purchase IS 'feedback loop: new purchases';
 COMMENT ON TRIGGER loop_update ON crm.purchase IS 'feedback loop: changed purchases';
 COMMENT ON TRIGGER loop_delete ON crm.purchase IS 'feedback loop: deleted purchases';

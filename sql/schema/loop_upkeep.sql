@@ -3,11 +3,14 @@
 -- Waiting facts --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.absorb(relation regclass, "limit" bigint) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET crm.loop = 'immediate' AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    mode text := coalesce(current_setting('crm.loop', true), 'immediate');
     absorbed bigint;
 BEGIN
-    -- An update of a waiting row in immediate mode is what analyses it: see crm.stamp_fact().
+    -- An update of a waiting row in immediate mode is what analyses it: see crm.stamp_fact(). The mode is set here and
+    -- not in the function's definition, since that could be restored from a dump by a superuser only.
+    PERFORM set_config('crm.loop', 'immediate', true);
     IF relation = 'crm.interaction'::regclass THEN
         UPDATE crm.interaction SET analysed_at = now()
         WHERE interaction_id = ANY (ARRAY(SELECT i.interaction_id FROM crm.interaction AS i WHERE i.analysed_at IS NULL
@@ -20,6 +23,7 @@ BEGIN
         RAISE invalid_parameter_value USING MESSAGE = format('%s is not a table of facts', relation);
     END IF;
     GET DIAGNOSTICS absorbed = ROW_COUNT;
+    PERFORM set_config('crm.loop', mode, true);
     RETURN absorbed;
 END $$;
 COMMENT ON FUNCTION crm.absorb(regclass, bigint) IS
@@ -46,9 +50,10 @@ REVOKE ALL ON PROCEDURE crm.analyse(bigint) FROM PUBLIC;
 -- Response windows -------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.close_windows(at timestamptz DEFAULT now()) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET crm.loop = 'immediate'
-    SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
+    mode text := coalesce(current_setting('crm.loop', true), 'immediate');
     due bigint[];
     unanswered bigint;
 BEGIN
@@ -74,6 +79,7 @@ BEGIN
           JOIN crm.interaction AS i USING (interaction_id)) AS k USING (customer_id, channel)
     ORDER BY customer_id, channel FOR UPDATE OF t;
 
+    PERFORM set_config('crm.loop', 'immediate', true);
     WITH closing AS MATERIALIZED (
         SELECT i.interaction_id, EXISTS (
                    SELECT FROM crm.interaction AS a
@@ -91,6 +97,7 @@ BEGIN
         RETURNING NOT c.answered AS unanswered
     )
     SELECT count(*) FILTER (WHERE c.unanswered) INTO unanswered FROM closed AS c;
+    PERFORM set_config('crm.loop', mode, true);
     RETURN unanswered;
 END $$;
 COMMENT ON FUNCTION crm.close_windows(timestamptz) IS
@@ -130,9 +137,9 @@ END;
 COMMENT ON FUNCTION crm.compute_histories() IS 'crm.customer_history as it must be, computed from crm.purchase';
 
 CREATE FUNCTION crm.verify() RETURNS TABLE (relation text, customers bigint, differing bigint)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'customer_channel', count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
+    SELECT 'customer_channel' AS relation, count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
            count(DISTINCT coalesce(is_.customer_id, must.customer_id)) FILTER (
                WHERE (is_.score OPERATOR(crm.=) must.score AND is_.interactions = must.interactions
                       AND is_.last_outbound_at IS NOT DISTINCT FROM must.last_outbound_at
@@ -140,7 +147,7 @@ BEGIN ATOMIC
     FROM crm.customer_channel AS is_
     FULL JOIN crm.compute_channels() AS must ON must.customer_id = is_.customer_id AND must.channel = is_.channel
     UNION ALL
-    SELECT 'customer_history', count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
+    SELECT 'customer_history' AS relation, count(DISTINCT coalesce(is_.customer_id, must.customer_id)),
            count(DISTINCT coalesce(is_.customer_id, must.customer_id)) FILTER (
                WHERE (is_.history OPERATOR(crm.=) must.history) IS NOT TRUE)
     FROM crm.customer_history AS is_

@@ -27,7 +27,7 @@ RESET crm.loop;
 -- What a DBA adds.
 ALTER TABLE crm.customer ADD COLUMN tier text DEFAULT 'gold' CHECK (tier <> '');
 ALTER TABLE crm.interaction ADD COLUMN room text;
-UPDATE crm.interaction SET room = 'blue' WHERE interaction_id % 3 = 0;
+UPDATE crm.interaction SET room = 'blue' WHERE interaction_id % 3 = 0 AND analysed_at IS NOT NULL;
 CREATE INDEX interaction_room ON crm.interaction (room);
 COMMENT ON COLUMN crm.customer.tier IS 'the DBA''s own';
 COMMENT ON TABLE crm.customer IS 'a comment that the DBA changed';
@@ -45,15 +45,28 @@ is_clean($node, 'source', 'source');
 my $expected = contents($node, 'source');
 like($expected, qr/^customer_channel\|[1-9]/m, 'there are derived rows to compare');
 
-# The whole definition and data as text; pg_dump marks its scripts with a word of chance.
+# The whole definition as text; pg_dump marks its scripts with a word of chance. (Rows come in the order in which the
+# table holds them, so their contents are compared by contents().)
 sub dump_text
 {
 	my ($database, $role) = @_;
 	my ($out, $err);
-	IPC::Run::run([ 'pg_dump', '-U', $role // 'postgres', '-h', $node->host, '-p', $node->port, $database ], '>', \$out, '2>', \$err)
+	IPC::Run::run([ 'pg_dump', '-s', '-U', $role // 'postgres', '-h', $node->host, '-p', $node->port, $database ], '>', \$out, '2>', \$err)
 	  or die $err;
 	$out =~ s/^\\(un)?restrict .*\n//mg;
 	return $out;
+}
+
+# Compares two dumps line by line, and shows where they part.
+sub same_dump
+{
+	my ($database, $text, $what) = @_;
+	my @is = split /\n/, dump_text($database);
+	my @must = split /\n/, $text;
+	my ($from) = grep { ($is[$_] // '') ne ($must[$_] // '') } 0 .. ($#must > $#is ? $#must : $#is);
+	ok(!defined $from, "$what: its definition is the same, line by line")
+	  or diag("line $from is\n", join("\n", @is[ $from .. $from + 8 ]), "\nand was\n", join("\n", @must[ $from .. $from + 8 ]));
+	return;
 }
 
 sub is_copy
@@ -99,7 +112,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy_text OWNER crm_owner');
 $node->command_ok([ 'sh', '-c', 'pg_dump -h "$0" -p "$1" -U postgres source | psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -h "$0" -p "$1" -U postgres copy_text',
 		$node->host, $node->port ], 'pg_dump | psql');
 is_copy('copy_text', 'text');
-ok(dump_text('copy_text') eq $text, 'text: the second dump equals the first, byte for byte');
+same_dump('copy_text', $text, 'text');
 goes_on('copy_text', 'text');
 
 # Custom format, restored in parallel.
@@ -107,7 +120,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy_custom OWNER crm_owner');
 $node->command_ok([ 'pg_dump', '-Fc', '-U', 'postgres', '-f', "$dir/source.dump", 'source' ], 'pg_dump -Fc');
 $node->command_ok([ 'pg_restore', '-e', '-j', '2', '-U', 'postgres', '-d', 'copy_custom', "$dir/source.dump" ], 'pg_restore -j 2');
 is_copy('copy_custom', 'custom');
-ok(dump_text('copy_custom') eq $text, 'custom: the second dump equals the first');
+same_dump('copy_custom', $text, 'custom');
 goes_on('copy_custom', 'custom');
 
 # Data only, into a database that has been set up. Its own first rows (version, rules) make room for the dumped ones.

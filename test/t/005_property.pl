@@ -63,6 +63,7 @@ SELECT format('verify %s %s', relation, differing) FROM crm.verify() WHERE diffe
 UNION ALL
 SELECT format('lifecycle %s', customer_id) FROM crm.customer AS c
 WHERE lifecycle IN ('prospect', 'lead') AND EXISTS (SELECT FROM crm.purchase AS p WHERE p.customer_id = c.customer_id AND p.analysed_at IS NOT NULL);
+GRANT SELECT ON public.difference TO crm_owner;
 SQL
 
 sub some { return $_[ int(rand(@_)) ] }

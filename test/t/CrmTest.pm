@@ -90,7 +90,7 @@ SELECT 1 + (n * 7919) % $customers, (enum_range(NULL::crm.channel))[1 + n % 10],
        E'line\\nline ' || n, jsonb_build_object('n', n), 'load', n
 FROM generate_series(1, 10 * $customers) AS n;
 INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency, source, external_id)
-SELECT 1 + (n * 6007) % $customers, '2021-01-01'::timestamptz + (n * 13) % 1500 * interval '1 day 1 hour', (n * 37 % 100000) / 100.0,
+SELECT 1 + (n * 6007) % $customers, '2021-01-01'::timestamptz + (n * 13) % 1500 * interval '1 day 1 hour', ((n * 37 % 100000) / 100.0)::numeric(12, 2),
        CASE n % 5 WHEN 0 THEN 'USD' ELSE 'EUR' END, 'load', n
 FROM generate_series(1, 5 * $customers) AS n;
 UPDATE crm.interaction SET outcome = 'reached' WHERE interaction_id % 11 = 0;

@@ -1,8 +1,8 @@
+/* build: src/channel_math.c */
 /*
  * The arithmetic of crm.channel_score: exact in any order, split and undo, over
  * the whole calendar; right in value; strict in what it reads.
  */
-/* build: src/channel_math.c */
 #include "channel_math.h"
 
 #include <math.h>

@@ -1,0 +1,562 @@
+/*-------------------------------------------------------------------------
+ *
+ * insight_timing_math.c
+ *	  Likelihoods, with gradients, of the models of purchase times: NBD,
+ *	  BG/NBD, MBG/NBD, BG/CNBD-k, MBG/CNBD-k and Pareto/NBD.
+ *
+ * A customer made x repeat purchases, the last at t_x, and was watched until
+ * T.  Each is buying at a rate drawn from a gamma distribution (r, alpha).
+ * The models differ in how customers leave:
+ *   NBD           never (Ehrenberg 1959)
+ *   BG/NBD        after a repeat purchase, with a probability from a beta
+ *                 distribution (a, b): Fader, Hardie and Lee 2005
+ *   MBG/NBD       the same, but after the first purchase too: Batislam,
+ *                 Denizel and Filiztekin 2007; Wagner and Hoppe 2008
+ *   (M)BG/CNBD-k  the same with gaps of an Erlang-k distribution: Platzer and
+ *                 Reutterer 2016
+ *   Pareto/NBD    at any time, at a rate from a gamma distribution (s, beta):
+ *                 Schmittlein, Morrison and Colombo 1987
+ * All give the density of the purchase times, so that their log-likelihoods
+ * can be compared with each other.
+ *
+ * Covariates z act as in Fader and Hardie 2007 (note on time-invariant
+ * covariates): alpha exp(-gamma'z); a exp(delta'z) and b exp(delta'z), or
+ * beta exp(-delta'z).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "insight_fit_math.h"
+#include "insight_special_math.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many points are computed between two looks at the stop callback. */
+#define STOP_POINTS 1024
+#define STOP_ROWS 65536
+/* exp() of covariates stays within exp(+-this). */
+#define COVARIATE_LIMIT 40.0
+/* Per group: the four parameters, their slopes, ln alpha. */
+#define LOCAL 9
+
+static bool
+is_bg(CrmModel model)
+{
+	return model == CRM_BG_NBD || model == CRM_MBG_NBD || model == CRM_BG_CNBD || model == CRM_MBG_CNBD;
+}
+
+/* May a customer leave after the first purchase? */
+static bool
+leaves_at_once(CrmModel model)
+{
+	return model == CRM_MBG_NBD || model == CRM_MBG_CNBD;
+}
+
+/* Mixing of the bits of a time and a small number (finaliser of MurmurHash3). */
+static uint64_t
+hash_point(uint32_t x, double t)
+{
+	uint64_t	bits;
+
+	memcpy(&bits, &t, sizeof(bits));
+	bits ^= (uint64_t) x * UINT64_C(0x9E3779B97F4A7C15);
+	bits ^= bits >> 33;
+	bits *= UINT64_C(0xFF51AFD7ED558CCD);
+	bits ^= bits >> 33;
+	bits *= UINT64_C(0xC4CEB9FE1A85EC53);
+	bits ^= bits >> 33;
+	return bits;
+}
+
+void
+crm_timing_free(CrmTiming *timing)
+{
+	free(timing->z);
+	free(timing->count);
+	free(timing->tail);
+	free(timing->drop);
+	free(timing->row_tail);
+	free(timing->row_drop);
+	free(timing->row_customers);
+	free(timing->local);
+	memset(timing, 0, sizeof(*timing));
+}
+
+/*
+ * Takes sorted rows apart; of "stride" rows only the first is used, for a
+ * quick look at large data.  False without memory.
+ */
+bool
+crm_timing_prepare(const CrmObservations *observations, size_t stride, CrmStop stop, CrmTiming *timing)
+{
+	size_t		rows = (observations->rows + stride - 1) / stride;
+	int			m = observations->covariates;
+	size_t		slots = 16;
+	uint32_t   *table;
+	void	   *smaller;
+
+	memset(timing, 0, sizeof(*timing));
+	if (rows > UINT32_MAX / 2)
+		return false;
+	while (slots < rows * 2)
+		slots *= 2;
+	timing->model = observations->model;
+	timing->regularity = observations->regularity;
+	timing->covariates = m;
+	timing->stop = stop;
+	timing->rows = rows;
+	timing->z = malloc((m > 0 ? rows * m : 1) * sizeof(double));
+	timing->count = malloc(rows * sizeof(CrmCount));
+	timing->tail = malloc(rows * sizeof(CrmPoint));
+	timing->drop = malloc(rows * sizeof(CrmPoint));
+	timing->row_tail = malloc(rows * sizeof(uint32_t));
+	timing->row_drop = malloc(rows * sizeof(uint32_t));
+	timing->row_customers = malloc(rows * sizeof(double));
+	table = calloc(slots, sizeof(uint32_t));
+	if (timing->z == NULL || timing->count == NULL || timing->tail == NULL || timing->drop == NULL ||
+		timing->row_tail == NULL || timing->row_drop == NULL || timing->row_customers == NULL || table == NULL)
+	{
+		free(table);
+		crm_timing_free(timing);
+		return false;
+	}
+
+	for (size_t row = 0; row < rows; row++)
+	{
+		const double *cell = observations->cells + row * stride * observations->width;
+		const double *z = cell + 1;
+		double		x = cell[m + 1];
+		double		t_x = cell[m + 2];
+		double		t = cell[m + 3];
+		size_t		slot;
+
+		if (timing->groups == 0 ||
+			(m > 0 && memcmp(z, timing->z + (timing->groups - 1) * m, m * sizeof(double)) != 0))
+		{
+			if (m > 0)
+				memcpy(timing->z + timing->groups * m, z, m * sizeof(double));
+			timing->groups++;
+			timing->count[timing->counts++] = (CrmCount) {timing->groups - 1, x, 0};
+		}
+		else if (timing->count[timing->counts - 1].x != x)
+			timing->count[timing->counts++] = (CrmCount) {timing->groups - 1, x, 0};
+		timing->count[timing->counts - 1].customers += cell[0];
+		timing->customers += cell[0];
+
+		if (timing->drops == 0 || timing->drop[timing->drops - 1].x != timing->counts - 1 ||
+			timing->drop[timing->drops - 1].t != t_x)
+		{
+			timing->drop[timing->drops].x = timing->counts - 1;
+			timing->drop[timing->drops++].t = t_x;
+		}
+
+		for (slot = hash_point(timing->counts - 1, t) & (slots - 1);
+			 table[slot] != 0; slot = (slot + 1) & (slots - 1))
+		{
+			CrmPoint   *point = &timing->tail[table[slot] - 1];
+
+			if (point->x == timing->counts - 1 && point->t == t)
+				break;
+		}
+		if (table[slot] == 0)
+		{
+			timing->tail[timing->tails].x = timing->counts - 1;
+			timing->tail[timing->tails++].t = t;
+			table[slot] = timing->tails;
+		}
+		timing->row_drop[row] = timing->drops - 1;
+		timing->row_tail[row] = table[slot] - 1;
+		timing->row_customers[row] = cell[0];
+	}
+	free(table);
+	timing->local = malloc(timing->groups * LOCAL * sizeof(double));
+	if (timing->local == NULL)
+	{
+		crm_timing_free(timing);
+		return false;
+	}
+	/* Give back what the distinct points do not need. */
+	if ((smaller = realloc(timing->tail, timing->tails * sizeof(CrmPoint))) != NULL)
+		timing->tail = smaller;
+	if ((smaller = realloc(timing->drop, timing->drops * sizeof(CrmPoint))) != NULL)
+		timing->drop = smaller;
+	return true;
+}
+
+/*
+ * What depends on x only: ln Gamma(r + kx) - ln Gamma(r), and for the beta
+ * models the probability of having stayed after x purchases.  The counts of a
+ * group come in ascending order, so each goes on where the last one ended.
+ */
+static long double
+constant_terms(CrmTiming *timing)
+{
+	bool		bg = is_bg(timing->model);
+	int			first = leaves_at_once(timing->model) ? 1 : 0;
+	int			k = timing->regularity;
+	long double total = 0;
+	uint32_t	group = UINT32_MAX;
+	double		x = 0,
+				stays = 0,
+				rate_term = 0,
+				rate_slope = 0,
+				stay_term = 0,
+				stay_a = 0,
+				stay_b = 0;
+
+	for (size_t i = 0; i < timing->counts; i++)
+	{
+		const CrmCount *count = &timing->count[i];
+		const double *p = timing->local + count->group * LOCAL;
+		double	   *slope = timing->local + count->group * LOCAL + 4;
+
+		if (count->group != group)
+		{
+			group = count->group;
+			x = stays = rate_term = rate_slope = stay_term = stay_a = stay_b = 0;
+		}
+		rate_term += crm_log_rising(p[0] + k * x, k * (count->x - x));
+		rate_slope += crm_digamma_rise(p[0] + k * x, k * (count->x - x));
+		x = count->x;
+		total += count->customers * rate_term;
+		slope[0] += count->customers * rate_slope * p[0];
+		if (bg)
+		{
+			double		a = p[2],
+						b = p[3];
+			double		steps = count->x + first - stays;
+
+			if (steps <= 32)
+			{
+				/* ln((b + j) / (a + b + j)), without cancellation for large b */
+				for (int j = 0; j < (int) steps; j++)
+				{
+					stay_term -= log1p(a / (b + stays + j));
+					stay_a -= 1 / (a + b + stays + j);
+					stay_b += a / ((b + stays + j) * (a + b + stays + j));
+				}
+			}
+			else
+			{
+				double		all = crm_digamma_rise(a + b + stays, steps);
+
+				stay_term += crm_log_rising(b + stays, steps) - crm_log_rising(a + b + stays, steps);
+				stay_a -= all;
+				stay_b += crm_digamma_rise(b + stays, steps) - all;
+			}
+			stays = count->x + first;
+			total += count->customers * stay_term;
+			slope[2] += count->customers * stay_a * a;
+			slope[3] += count->customers * stay_b * b;
+		}
+	}
+	return total;
+}
+
+/*
+ * -(r + kx) ln(alpha + t) + r ln alpha and its slopes, common to all terms.
+ */
+static inline void
+rate_point(CrmPoint *point, const double *p, double kx)
+{
+	double		t = point->t;
+	double		sum = p[1] + t;
+	double		growth = log1p(t / p[1]);
+
+	point->value = -(p[0] + kx) * growth - kx * p[8];
+	point->slope[0] = -p[0] * growth;
+	point->slope[1] = (p[0] * t - kx * p[1]) / sum;
+	point->slope[2] = point->slope[3] = 0;
+	point->weight = 0;
+}
+
+/*
+ * s Int_t^inf (alpha + u)^-(r + x) (beta + u)^-(s + 1) du, divided by
+ * (alpha + t)^-(r + x) (beta + t)^-s: the share G, between 0 and 1, of those
+ * who will have left in the end among those who are there at t.  Logarithm
+ * and slopes by the logarithms of r, alpha, s and beta.  (Fader and Hardie
+ * 2005, note on deriving the Pareto/NBD, after Euler's transformation.)
+ */
+double
+crm_pareto_share(const double *p, double x, double t, double *slope)
+{
+	double		r = p[0],
+				alpha = p[1],
+				s = p[2],
+				beta = p[3];
+	double		all = r + s + x;
+	double		by_r,
+				by_s,
+				by_alpha,
+				by_beta,
+				value;
+	CrmHyper	f;
+
+	if (alpha >= beta)
+	{
+		double		sum = alpha + t;
+		double		rest = (beta + t) / sum;
+
+		crm_hyper_one(r + x, all + 1, (alpha - beta) / sum, rest, &f);
+		value = log(s / all * f.value);
+		by_r = (f.db + f.dc) / f.value - 1 / all;
+		by_s = f.dc / f.value + 1 / s - 1 / all;
+		by_alpha = f.dz / f.value * rest / sum;
+		by_beta = -f.dz / f.value / sum;
+	}
+	else
+	{
+		double		sum = beta + t;
+		double		rest = (alpha + t) / sum;
+
+		crm_hyper_one(s + 1, all + 1, (beta - alpha) / sum, rest, &f);
+		value = log(s / all * f.value * rest);
+		by_r = f.dc / f.value - 1 / all;
+		by_s = (f.db + f.dc) / f.value + 1 / s - 1 / all;
+		by_alpha = -f.dz / f.value / sum + 1 / (alpha + t);
+		by_beta = f.dz / f.value * rest / sum - 1 / sum;
+	}
+	slope[0] = by_r * r;
+	slope[1] = by_alpha * alpha;
+	slope[2] = by_s * s;
+	slope[3] = by_beta * beta;
+	return value;
+}
+
+/* Still a customer at T. */
+static void
+tail_point(const CrmTiming *timing, CrmPoint *point)
+{
+	const CrmCount *count = &timing->count[point->x];
+	const double *p = timing->local + count->group * LOCAL;
+
+	rate_point(point, p, timing->regularity * count->x);
+	if (timing->model == CRM_PARETO_NBD)
+	{
+		double		share_slope[4];
+		double		log_share = crm_pareto_share(p, count->x, point->t, share_slope);
+		double		growth = log1p(point->t / p[3]);
+		double		stay = -expm1(log_share);
+		double		factor;
+
+		/* Where rounding leaves nothing, the other term outweighs this one. */
+		if (stay < 1e-15)
+			stay = 1e-15;
+		factor = -(1 - stay) / stay;
+		point->value += log(stay) - p[2] * growth;
+		for (int i = 0; i < 4; i++)
+			point->slope[i] += factor * share_slope[i];
+		point->slope[2] -= p[2] * growth;
+		point->slope[3] += p[2] * point->t / (p[3] + point->t);
+	}
+}
+
+/* Left after the last purchase. */
+static void
+drop_point(const CrmTiming *timing, CrmPoint *point)
+{
+	const CrmCount *count = &timing->count[point->x];
+	const double *p = timing->local + count->group * LOCAL;
+
+	rate_point(point, p, timing->regularity * count->x);
+	if (timing->model == CRM_PARETO_NBD)
+	{
+		double		share_slope[4];
+		double		growth = log1p(point->t / p[3]);
+
+		point->value += crm_pareto_share(p, count->x, point->t, share_slope) - p[2] * growth;
+		for (int i = 0; i < 4; i++)
+			point->slope[i] += share_slope[i];
+		point->slope[2] -= p[2] * growth;
+		point->slope[3] += p[2] * point->t / (p[3] + point->t);
+	}
+	else if (timing->model == CRM_NBD || (count->x == 0 && !leaves_at_once(timing->model)))
+		point->value = -HUGE_VAL;
+	else
+	{
+		/* p / (1 - p) of the last purchase, whose stay the constant counts */
+		double		before = p[3] + count->x - (leaves_at_once(timing->model) ? 0 : 1);
+
+		point->value += log(p[2] / before);
+		point->slope[2] = 1;
+		point->slope[3] = -p[3] / before;
+	}
+}
+
+/*
+ * No further purchase of an Erlang-k customer in the time since the last one:
+ * the k - 1 further terms, ln sum_j (R)_j / j! u^j with u = (T - t_x) /
+ * (alpha + T).
+ */
+double
+crm_erlang_wait(int k, double total, double u, double *by_total, double *by_u)
+{
+	double		term = 1,
+				sum = 1,
+				rise = 0,
+				d_total = 0,
+				d_u = 0;
+
+	for (int j = 1; j < k; j++)
+	{
+		term *= (total + j - 1) / j * u;
+		rise += 1 / (total + j - 1);
+		sum += term;
+		d_total += term * rise;
+		d_u += term * j;
+	}
+	*by_total = d_total / sum;
+	*by_u = d_u / sum;			/* by ln u */
+	return log(sum);
+}
+
+static long double
+rows_term(CrmTiming *timing)
+{
+	long double total = 0;
+	int			k = timing->regularity;
+
+	for (size_t row = 0; row < timing->rows; row++)
+	{
+		CrmPoint   *tail = &timing->tail[timing->row_tail[row]];
+		CrmPoint   *drop = &timing->drop[timing->row_drop[row]];
+		double		customers = timing->row_customers[row];
+		double		value = tail->value;
+		double		wait_total = 0,
+					wait_u = 0;
+		double		difference;
+		double		ratio;
+		double		stayed;
+
+		if (k > 1)
+		{
+			const CrmCount *count = &timing->count[tail->x];
+			const double *p = timing->local + count->group * LOCAL;
+
+			value += crm_erlang_wait(k, p[0] + k * count->x, (tail->t - drop->t) / (p[1] + tail->t),
+								 &wait_total, &wait_u);
+		}
+		difference = drop->value - value;
+		if (difference == -HUGE_VAL)
+		{
+			total += customers * value;
+			stayed = 1;
+		}
+		else if (difference > 0)
+		{
+			ratio = exp(-difference);
+			total += customers * (drop->value + log1p(ratio));
+			stayed = ratio / (1 + ratio);
+		}
+		else
+		{
+			ratio = exp(difference);
+			total += customers * (value + log1p(ratio));
+			stayed = 1 / (1 + ratio);
+		}
+		tail->weight += customers * stayed;
+		drop->weight += customers * (1 - stayed);
+		if (k > 1)
+		{
+			double	   *p = timing->local + timing->count[tail->x].group * LOCAL;
+
+			p[4] += customers * stayed * wait_total * p[0];
+			p[5] -= customers * stayed * wait_u * p[1] / (p[1] + tail->t);
+		}
+		if (row % STOP_ROWS == 0 && timing->stop != NULL && timing->stop())
+			break;
+	}
+	return total;
+}
+
+/*
+ * The negative log-likelihood per customer and its gradient.  theta holds the
+ * logarithms of the parameters, then the coefficients of the covariates on
+ * the purchase process and on leaving.
+ */
+double
+crm_timing_objective(void *context, const double *theta, double *gradient, int n)
+{
+	CrmTiming  *timing = context;
+	int			m = timing->covariates;
+	int			natural = timing->model == CRM_NBD ? 2 : 4;
+	bool		bg = is_bg(timing->model);
+	long double total;
+
+	for (size_t group = 0; group < timing->groups; group++)
+	{
+		const double *z = timing->z + group * m;
+		double	   *p = timing->local + group * LOCAL;
+		double		purchase = 0,
+					leaving = 0;
+
+		for (int i = 0; i < m; i++)
+		{
+			purchase += theta[natural + i] * z[i];
+			if (natural == 4)
+				leaving += theta[natural + m + i] * z[i];
+		}
+		purchase = fmax(-COVARIATE_LIMIT, fmin(COVARIATE_LIMIT, purchase));
+		leaving = fmax(-COVARIATE_LIMIT, fmin(COVARIATE_LIMIT, leaving));
+		p[0] = exp(theta[0]);
+		p[1] = exp(theta[1] - purchase);
+		p[8] = theta[1] - purchase;
+		p[2] = p[3] = 1;
+		if (natural == 4)
+		{
+			p[2] = exp(theta[2] + (bg ? leaving : 0));
+			p[3] = exp(theta[3] + (bg ? leaving : -leaving));
+		}
+		p[4] = p[5] = p[6] = p[7] = 0;
+	}
+
+	for (int i = 0; i < n; i++)
+		gradient[i] = 0;
+	total = constant_terms(timing);
+	for (size_t i = 0; i < timing->tails; i++)
+	{
+		tail_point(timing, &timing->tail[i]);
+		if (i % STOP_POINTS == 0 && timing->stop != NULL && timing->stop())
+			return HUGE_VAL;
+	}
+	for (size_t i = 0; i < timing->drops; i++)
+	{
+		drop_point(timing, &timing->drop[i]);
+		if (i % STOP_POINTS == 0 && timing->stop != NULL && timing->stop())
+			return HUGE_VAL;
+	}
+	total += rows_term(timing);
+
+	for (int kind = 0; kind < 2; kind++)
+	{
+		size_t		points = kind == 0 ? timing->tails : timing->drops;
+		const CrmPoint *point = kind == 0 ? timing->tail : timing->drop;
+
+		for (size_t i = 0; i < points; i++, point++)
+		{
+			double	   *slope = timing->local + timing->count[point->x].group * LOCAL + 4;
+
+			if (point->weight != 0)
+				for (int j = 0; j < 4; j++)
+					slope[j] += point->weight * point->slope[j];
+		}
+	}
+
+	for (size_t group = 0; group < timing->groups; group++)
+	{
+		const double *z = timing->z + group * m;
+		const double *slope = timing->local + group * LOCAL + 4;
+
+		for (int i = 0; i < natural; i++)
+			gradient[i] -= slope[i] / timing->customers;
+		for (int i = 0; i < m; i++)
+		{
+			gradient[natural + i] += slope[1] * z[i] / timing->customers;
+			if (natural == 4)
+				gradient[natural + m + i] -=
+					(bg ? slope[2] + slope[3] : -slope[3]) * z[i] / timing->customers;
+		}
+	}
+	return (double) (-total / timing->customers);
+}
