@@ -16,8 +16,8 @@
 #
 # Found on 2 busy cores (EPYC, 32 MB of shared cache), 10,000,000 purchases of 1,536,881 customers, PostgreSQL 15, as
 # ratios of seconds (of CPU seconds), median of 3:
-#   float8, default 0.67 (0.72)     numeric, default 0.78 (0.75)     float8, parallel 0.73     numeric, parallel 1.00, disturbed
-#   float8, sorted 1.13, disturbed (0.87)
+#   float8, default 0.67 (0.72)     numeric, default 0.78 (0.75)     float8, sorted 1.13 (0.87)
+# with two workers, in two runs while both cores were taken by others: float8 0.73 and 1.22, numeric 1.00 and 0.90
 # and of one run each, in CPU seconds: 16 MB hashed 1.23, 2 GB hashed 1.14, 2 GB sorted 0.83. Where the hash table outgrows
 # the processor's cache, the planner's choice of it is a bad one: SET enable_hashagg = off.
 set -euo pipefail
