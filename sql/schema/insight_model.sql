@@ -98,7 +98,7 @@ END;
 COMMENT ON FUNCTION crm.histories_as_of(timestamptz) IS 'the buying histories as they were at that time, with the customer''s peer group';
 
 CREATE FUNCTION crm.fit_kind(kind text, "currency" text, peer_group text, as_of timestamptz) RETURNS crm.fitted_model
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fit crm.fitted_model;
 BEGIN
