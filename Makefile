@@ -29,6 +29,7 @@ OBJS = \
 	src/channel_best_math.o \
 	src/history.o \
 	src/history_math.o \
+	src/history_numeric.o \
 	src/loop.o \
 	src/loop_stamp.o \
 	src/insight.o \

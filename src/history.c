@@ -14,6 +14,7 @@
 #include "common/int.h"
 #include "datatype/timestamp.h"
 #include "history_math.h"
+#include "history_numeric.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -25,27 +26,11 @@
 #define HISTORY_WIRE_VERSION 1
 
 StaticAssertDecl(sizeof(CrmHistory) == 64, "crm.buying_history has no padding");
-StaticAssertDecl(sizeof(CrmPurchase) == 16, "a purchase in the state has no padding");
+StaticAssertDecl(sizeof(CrmHistoryState) == 80, "the head of the state has no padding");
+StaticAssertDecl(CRM_HISTORY_STATE_SIZE(CRM_HISTORY_STATE_START) == 128, "a small state fills a block of memory");
 
-/*
- * The state of the aggregate: a bytea that holds the purchases one by one and
- * room for more, so that most rows are written where the state lies.  Its size
- * says how much room there is.
- */
-typedef struct HistoryState
-{
-	int32		vl_len_;
-	uint32		format;
-	int64		count;
-	CrmPurchase purchases[FLEXIBLE_ARRAY_MEMBER];
-} HistoryState;
-
-#define STATE_FORMAT	0x63726d31
-#define STATE_HEAD		offsetof(HistoryState, purchases)
-#define STATE_SIZE(n)	(STATE_HEAD + (n) * sizeof(CrmPurchase))
-#define STATE_ROOM(s)	((int64) ((VARSIZE(s) - STATE_HEAD) / sizeof(CrmPurchase)))
-#define STATE_START		4
-#define STATE_MAX		((int64) ((MaxAllocSize - STATE_HEAD) / sizeof(CrmPurchase)))
+/* The state of the aggregate is a bytea, whose size says how much room there is. */
+#define STATE_ROOM(state)	CRM_HISTORY_STATE_ROOM(VARSIZE(state))
 
 #define PG_GETARG_HISTORY(n) ((CrmHistory *) PG_GETARG_POINTER(n))
 
@@ -162,14 +147,18 @@ parse_time(const char **text, TimestampTz *at)
 	return true;
 }
 
+/* A number of purchases or days; *too_great tells why there is none. */
 static bool
-parse_count(const char **text, int64 *value)
+parse_count(const char **text, int64 *value, bool *too_great)
 {
 	const char *p = *text;
 
 	for (*value = 0; *p >= '0' && *p <= '9'; p++)
 		if (pg_mul_s64_overflow(*value, 10, value) || pg_add_s64_overflow(*value, *p - '0', value))
+		{
+			*too_great = true;
 			return false;
+		}
 	if (p == *text)
 		return false;
 	*text = p;
@@ -187,14 +176,15 @@ crm_buying_history_in(PG_FUNCTION_ARGS)
 	char	   *input = PG_GETARG_CSTRING(0);
 	const char *p = input;
 	const char *fault = NULL;
+	bool		too_great = false;
 	CrmHistory *history = palloc0(sizeof(CrmHistory));
 	CrmAmount	total = 0,
 				first_day = 0;
 
 	while (isspace((unsigned char) *p))
 		p++;
-	if (*p++ != '(' || !parse_count(&p, &history->purchases) || *p++ != ',' ||
-		!parse_count(&p, &history->days) || *p++ != ',' ||
+	if (*p++ != '(' || !parse_count(&p, &history->purchases, &too_great) || *p++ != ',' ||
+		!parse_count(&p, &history->days, &too_great) || *p++ != ',' ||
 		!parse_time(&p, &history->first) || *p++ != ',' ||
 		!parse_time(&p, &history->last) || *p++ != ',')
 		fault = "it must read (purchases,days,first time,last time,total,total of the first day), with times in UTC as 1997-01-18T00:00:00";
@@ -223,6 +213,10 @@ crm_buying_history_in(PG_FUNCTION_ARGS)
 		history->first_day_high = (int64) (first_day >> 64);
 		fault = crm_history_fault(history);
 	}
+	if (too_great || fault == crm_amount_too_great)
+		ereturn(crm_escontext(fcinfo), (Datum) 0,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value \"%s\" is out of range for type %s", input, "crm.buying_history")));
 	if (fault != NULL)
 		ereturn(crm_escontext(fcinfo), (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -377,43 +371,48 @@ state_error(void)
 	pg_unreachable();
 }
 
-/*
- * The state argument.  One that the aggregate itself made is as it left it; of
- * any other every purchase is checked, since anybody may call the function.
- */
-static HistoryState *
-get_state(FunctionCallInfo fcinfo, int arg, bool ours)
+/* An empty state with room for so many days. */
+static CrmHistoryState *
+make_state(int64 room)
 {
-	HistoryState *state = (HistoryState *) PG_GETARG_BYTEA_P(arg);
+	Size		size = CRM_HISTORY_STATE_SIZE(room);
+	CrmHistoryState *state;
 
-	if (VARSIZE(state) < STATE_HEAD || state->format != STATE_FORMAT ||
-		state->count < 1 || state->count > STATE_ROOM(state))
-		state_error();
-	if (!ours)
-		for (int64 i = 0; i < state->count; i++)
-		{
-			CrmPurchase purchase;
-
-			memcpy(&purchase, &state->purchases[i], sizeof(purchase));
-			if (crm_purchase_check(&purchase) != CRM_HISTORY_OK)
-				state_error();
-		}
+	if (!AllocSizeIsValid(size))
+		history_error(CRM_HISTORY_OVERFLOW);
+	state = palloc0(size);
+	SET_VARSIZE(state, size);
 	return state;
 }
 
-static HistoryState *
-make_state(int64 room)
+/* A larger state of the same contents; blocks of memory are powers of two. */
+static CrmHistoryState *
+enlarge_state(const CrmHistoryState *state, int64 room)
 {
-	HistoryState *state;
+	Size		size = VARSIZE(state);
+	CrmHistoryState *larger;
 
-	if (room > STATE_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many purchases for one crm.buying_history"),
-				 errdetail("An aggregate takes at most " INT64_FORMAT ".", STATE_MAX)));
-	state = palloc0(STATE_SIZE(room));
-	SET_VARSIZE(state, STATE_SIZE(room));
-	state->format = STATE_FORMAT;
+	while (CRM_HISTORY_STATE_ROOM(size) < room && size <= MaxAllocSize / 2)
+		size *= 2;
+	larger = make_state(Max(CRM_HISTORY_STATE_ROOM(size), room));
+	memcpy(&larger->format, &state->format, CRM_HISTORY_STATE_SIZE(state->count) - offsetof(CrmHistoryState, format));
+	return larger;
+}
+
+/*
+ * The state argument.  Within an aggregate it is ours to write on and is as we
+ * left it; otherwise it comes from anywhere and is copied and looked through.
+ * (Somebody may build an aggregate of his own on these functions, with a false
+ * state: its head is looked at in any case, and the result at the end.)
+ */
+static CrmHistoryState *
+get_state(FunctionCallInfo fcinfo, int arg, bool ours)
+{
+	CrmHistoryState *state = (CrmHistoryState *) (ours ? PG_GETARG_BYTEA_P(arg) : PG_GETARG_BYTEA_P_COPY(arg));
+
+	if (!crm_history_state_good(state, VARSIZE(state)) ||
+		(!ours && !crm_history_state_plausible(state)))
+		state_error();
 	return state;
 }
 
@@ -425,10 +424,9 @@ make_state(int64 room)
 static Datum
 add_purchase(FunctionCallInfo fcinfo, int64 amount)
 {
-	bool		ours = AggCheckCallContext(fcinfo, NULL) == AGG_CONTEXT_AGGREGATE;
 	CrmPurchase purchase;
 	CrmHistoryStatus status;
-	HistoryState *state;
+	CrmHistoryState *state;
 
 	purchase.at = PG_GETARG_TIMESTAMPTZ(1);
 	purchase.amount = amount;
@@ -437,21 +435,20 @@ add_purchase(FunctionCallInfo fcinfo, int64 amount)
 		history_error(status);
 
 	if (PG_ARGISNULL(0))
-		state = make_state(STATE_START);
-	else
 	{
-		state = get_state(fcinfo, 0, ours);
-		if (!ours || state->count == STATE_ROOM(state))
-		{
-			HistoryState *larger = make_state(ours ? Min(2 * state->count, Max(STATE_MAX, state->count + 1))
-											  : state->count + 1);
-
-			memcpy(larger->purchases, state->purchases, state->count * sizeof(CrmPurchase));
-			larger->count = state->count;
-			state = larger;
-		}
+		state = make_state(CRM_HISTORY_STATE_START);
+		crm_history_begin(state, &purchase);
+		PG_RETURN_POINTER(state);
 	}
-	state->purchases[state->count++] = purchase;
+	state = get_state(fcinfo, 0, AggCheckCallContext(fcinfo, NULL) != 0);
+	status = crm_history_append(state, STATE_ROOM(state), &purchase);
+	if (status == CRM_HISTORY_FULL)
+	{
+		state = enlarge_state(state, 2 * (int64) state->count);
+		status = crm_history_append(state, STATE_ROOM(state), &purchase);
+	}
+	if (status != CRM_HISTORY_OK)
+		history_error(status);
 	PG_RETURN_POINTER(state);
 }
 
@@ -478,69 +475,32 @@ crm_buying_history_accum(PG_FUNCTION_ARGS)
 	return add_purchase(fcinfo, amount);
 }
 
-/*
- * A numeric in millionths, rounded half away from zero like numeric itself.
- * Goes by the digits that numeric_out() writes: plain decimals, no exponent.
- */
-static int64
-amount_from_numeric(Datum value)
-{
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
-	const char *p = text;
-	int64		amount = 0;
-	int			decimals = -1;	/* not yet behind the point */
-	bool		negative = *p == '-';
-
-	for (p += negative; *p != '\0'; p++)
-	{
-		if (*p == '.')
-			decimals = 0;
-		else if (*p < '0' || *p > '9')
-			history_error(CRM_HISTORY_BAD_AMOUNT);	/* NaN, Infinity */
-		else if (decimals == 6)
-		{
-			amount += *p >= '5';
-			break;
-		}
-		else
-		{
-			if (amount > CRM_AMOUNT_MAX)
-				history_error(CRM_HISTORY_BAD_AMOUNT);
-			amount = amount * 10 + (*p - '0');
-			decimals += decimals >= 0;
-		}
-	}
-	for (decimals = Max(decimals, 0); decimals < 6; decimals++)
-	{
-		if (amount > CRM_AMOUNT_MAX)
-			history_error(CRM_HISTORY_BAD_AMOUNT);
-		amount *= 10;
-	}
-	if (amount > CRM_AMOUNT_MAX || (negative && amount > 0))
-		history_error(CRM_HISTORY_BAD_AMOUNT);
-	pfree(text);
-	return amount;
-}
-
+/* crm.buying_history_accum(state bytea, purchased_at timestamptz, amount numeric) */
 Datum
 crm_buying_history_accum_numeric(PG_FUNCTION_ARGS)
 {
+	int64		amount;
+	CrmHistoryStatus status;
+
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 	{
 		if (PG_ARGISNULL(0))
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
-	return add_purchase(fcinfo, amount_from_numeric(PG_GETARG_DATUM(2)));
+	status = crm_amount_from_numeric(PG_GETARG_DATUM(2), &amount);
+	if (status != CRM_HISTORY_OK)
+		history_error(status);
+	return add_purchase(fcinfo, amount);
 }
 
 /* crm.buying_history_combine(bytea, bytea): the purchases of both. */
 Datum
 crm_buying_history_combine(PG_FUNCTION_ARGS)
 {
-	HistoryState *a,
-			   *b,
-			   *both;
+	CrmHistoryState *state,
+			   *other;
+	CrmHistoryStatus status;
 
 	if (PG_ARGISNULL(1))
 	{
@@ -548,39 +508,40 @@ crm_buying_history_combine(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
-	b = get_state(fcinfo, 1, false);
+	/* The second comes in a row of another process, at any address: a copy. */
+	other = get_state(fcinfo, 1, false);
 	if (PG_ARGISNULL(0))
-		PG_RETURN_POINTER(b);
-	a = get_state(fcinfo, 0, AggCheckCallContext(fcinfo, NULL) == AGG_CONTEXT_AGGREGATE);
-	both = make_state(a->count + b->count);
-	both->count = a->count + b->count;
-	memcpy(both->purchases, a->purchases, a->count * sizeof(CrmPurchase));
-	memcpy(both->purchases + a->count, b->purchases, b->count * sizeof(CrmPurchase));
-	PG_RETURN_POINTER(both);
+		PG_RETURN_POINTER(other);
+	state = get_state(fcinfo, 0, AggCheckCallContext(fcinfo, NULL) != 0);
+	status = crm_history_combine(state, STATE_ROOM(state), other);
+	if (status == CRM_HISTORY_FULL)
+	{
+		state = enlarge_state(state, (int64) state->count + other->count);
+		status = crm_history_combine(state, STATE_ROOM(state), other);
+	}
+	if (status != CRM_HISTORY_OK)
+		history_error(status);
+	PG_RETURN_POINTER(state);
 }
 
 /* crm.buying_history_final(bytea) */
 Datum
 crm_buying_history_final(PG_FUNCTION_ARGS)
 {
-	HistoryState *state;
-	CrmPurchase few[32];
-	CrmPurchase *purchases;
+	CrmHistoryState *state;
+	int32	   *scratch = NULL;
 	CrmHistory *history;
-	CrmHistoryStatus status;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	state = get_state(fcinfo, 0, AggCheckCallContext(fcinfo, NULL) == AGG_CONTEXT_AGGREGATE);
-	/* Sorting must not touch the state, which another row of a window may need. */
-	purchases = state->count <= lengthof(few) ? few : palloc(state->count * sizeof(CrmPurchase));
-	memcpy(purchases, state->purchases, state->count * sizeof(CrmPurchase));
+	state = get_state(fcinfo, 0, AggCheckCallContext(fcinfo, NULL) != 0);
+	if (state->sorted < state->count)
+		scratch = palloc(state->count * sizeof(int32));
 	history = palloc(sizeof(CrmHistory));
-	status = crm_history_of(purchases, state->count, history);
-	if (status != CRM_HISTORY_OK)
-		history_error(status);
-	if (purchases != few)
-		pfree(purchases);
+	if (crm_history_finish(state, scratch, history) != CRM_HISTORY_OK)
+		state_error();
+	if (scratch != NULL)
+		pfree(scratch);
 	PG_RETURN_POINTER(history);
 }
 

@@ -45,12 +45,35 @@ typedef struct CrmHistory
 	int64_t		first_day_high;
 } CrmHistory;
 
-/* One purchase: the element of the aggregate's state. */
+/* One purchase. */
 typedef struct CrmPurchase
 {
 	int64_t		at;				/* microseconds since 2000-01-01 UTC */
 	int64_t		amount;			/* millionths */
 } CrmPurchase;
+
+/*
+ * A history that purchases are still being added to, in any order: the state
+ * of the aggregate.  sum.days is not kept until the end; of the days, what has
+ * to be remembered is which they were.  The first "sorted" of them are strictly
+ * ascending, those behind came out of order and may repeat.
+ *
+ * 80 bytes and four for each day; a block of memory of 128 holds 12 days.
+ */
+typedef struct CrmHistoryState
+{
+	int32_t		vl_len_;		/* the server's: the size of the whole block */
+	uint32_t	format;
+	int32_t		count;			/* entries of days[] in use, 1 or more */
+	int32_t		sorted;			/* 1 .. count */
+	CrmHistory	sum;
+	int32_t		days[];			/* UTC days since 2000-01-01 */
+} CrmHistoryState;
+
+#define CRM_HISTORY_STATE_FORMAT	UINT32_C(0x63726d32)
+#define CRM_HISTORY_STATE_SIZE(n)	(offsetof(CrmHistoryState, days) + (size_t) (n) * sizeof(int32_t))
+#define CRM_HISTORY_STATE_ROOM(size) ((int64_t) (((size) - offsetof(CrmHistoryState, days)) / sizeof(int32_t)))
+#define CRM_HISTORY_STATE_START		12
 
 typedef enum CrmHistoryStatus
 {
@@ -58,6 +81,8 @@ typedef enum CrmHistoryStatus
 	CRM_HISTORY_BAD_TIME,		/* infinite, or beyond the calendar */
 	CRM_HISTORY_BAD_AMOUNT,		/* negative, not a number or too great */
 	CRM_HISTORY_OVERFLOW,		/* a sum or count runs out of its range */
+	CRM_HISTORY_FULL,			/* the state needs a larger block */
+	CRM_HISTORY_BAD_STATE,		/* not a state that these functions made */
 	CRM_HISTORY_INTERLEAVED		/* two histories that cannot be joined */
 } CrmHistoryStatus;
 
@@ -89,11 +114,20 @@ crm_history_day(int64_t at)
 }
 
 extern CrmHistoryStatus crm_amount_from_double(double value, int64_t *amount);
+extern CrmHistoryStatus crm_amount_from_base10000(const int16_t *digits, int n, int weight, bool negative, int64_t *amount);
+extern const char *const crm_amount_too_great;
 extern const char *crm_amount_parse(const char *text, const char **end, CrmAmount *amount);
 extern void crm_amount_print(CrmAmount amount, char *text);
 
 extern CrmHistoryStatus crm_purchase_check(const CrmPurchase *purchase);
-extern CrmHistoryStatus crm_history_of(CrmPurchase *purchases, int64_t n, CrmHistory *history);
+
+extern void crm_history_begin(CrmHistoryState *state, const CrmPurchase *purchase);
+extern CrmHistoryStatus crm_history_append(CrmHistoryState *state, int64_t room, const CrmPurchase *purchase);
+extern CrmHistoryStatus crm_history_combine(CrmHistoryState *state, int64_t room, const CrmHistoryState *other);
+extern bool crm_history_state_good(const CrmHistoryState *state, size_t size);
+extern bool crm_history_state_plausible(const CrmHistoryState *state);
+extern CrmHistoryStatus crm_history_finish(const CrmHistoryState *state, int32_t *scratch, CrmHistory *history);
+
 extern CrmHistoryStatus crm_history_join(const CrmHistory *a, const CrmHistory *b, CrmHistory *joined);
 extern const char *crm_history_fault(const CrmHistory *history);
 extern bool crm_history_joinable(const CrmHistory *a, const CrmHistory *b);
