@@ -2,7 +2,7 @@
 BEGIN;
 SET LOCAL search_path = pg_catalog, tap, pg_temp;
 SET LOCAL client_min_messages = warning;
-SELECT plan(28);
+SELECT plan(30);
 
 -- RFM: ties share a score, a single purchase is frequency 1.
 INSERT INTO crm.customer (customer_id, name, peer_group) SELECT g, 'customer ' || g, 'p' FROM generate_series(1, 10) AS g;
@@ -60,6 +60,12 @@ SELECT is((SELECT count(*) FROM crm.model WHERE is_current AND currency = 'USD' 
 SELECT is((SELECT (kind, as_of AT TIME ZONE 'UTC')::text FROM crm.model WHERE is_current AND kind <> 'gamma_gamma' AND currency = 'USD' AND peer_group IS NULL), '(bg_nbd,"1998-07-01 00:00:00")', 'the new ones');
 SELECT is((SELECT count(*) FROM crm.model WHERE NOT is_current AND peer_group IS NULL AND currency = 'USD'), 4::bigint, 'the old ones are kept');
 SELECT ok((SELECT count(*) > 0 FROM crm.model_fit WHERE is_current AND holdout_x = 7), 'model_fit shows forecast against outcome');
+CREATE TEMP TABLE before AS SELECT max(model_id) AS id FROM crm.model;
+CALL crm.fit_models('1998-07-01 00:00+00', 100000, '{bg_nbd}', only_changed => true);
+SELECT is((SELECT max(model_id) FROM crm.model), (SELECT id FROM before), 'only_changed: without new purchases nothing is fitted');
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency) VALUES (1, '1998-06-30 12:00+00', 5, 'USD');
+CALL crm.fit_models('1998-07-01 00:00+00', 100000, '{bg_nbd}', only_changed => true);
+SELECT is((SELECT count(*) FROM crm.model, before WHERE model_id > id), 2::bigint, 'with one, its currency is');
 SELECT throws_ok($$ CALL crm.fit_models('infinity') $$, '22023', 'models are fitted as of a finite time', 'a time must be finite');
 SELECT throws_ok($$ CALL crm.fit_models(now(), 100, '{crystal_ball}') $$, '22023', 'unknown kind of model in {crystal_ball}', 'a kind must be known');
 SELECT is(current_setting('application_name') ~ 'crm.fit', false, 'the session has its name back');
