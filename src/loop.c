@@ -665,6 +665,11 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 						"crm.interaction_after_insert")));
 	/* This trigger is the statement's last.  What it implies is a statement of its own. */
 	crm_forget_touched();
+	/* It runs as the table's owner, so it must not serve where others put it. */
+	if (RelationGetNamespace(trigdata->tg_relation) != get_namespace_oid("crm", false))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" serves tables of schema \"crm\" only", "crm.interaction_after_insert")));
 	if (tuplestore_tuple_count(trigdata->tg_newtable) == 0)
 		return PointerGetDatum(NULL);
 

@@ -98,7 +98,7 @@ END;
 COMMENT ON FUNCTION crm.histories_as_of(timestamptz) IS 'the buying histories as they were at that time, with the customer''s peer group';
 
 CREATE FUNCTION crm.fit_kind(kind text, "currency" text, peer_group text, as_of timestamptz) RETURNS crm.fitted_model
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fit crm.fitted_model;
 BEGIN
@@ -121,7 +121,7 @@ COMMENT ON FUNCTION crm.fit_kind(text, text, text, timestamptz) IS
     'fits one kind of model to the buying histories in a currency, of a peer group (null: of all), as of a time';
 
 CREATE PROCEDURE crm.fit_models(as_of timestamptz DEFAULT now(), min_customers integer DEFAULT 100,
-                                kinds text[] DEFAULT '{bg_nbd,mbg_nbd,pareto_nbd}')
+                                kinds text[] DEFAULT '{bg_nbd,mbg_nbd,pareto_nbd}', only_changed boolean DEFAULT false)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     g record;
@@ -157,6 +157,12 @@ BEGIN
     LOOP
         done := done + 1;
         best := NULL;
+        -- Without new purchases a group's models tell the same as before; predictions age them by themselves.
+        CONTINUE WHEN only_changed AND EXISTS (
+            SELECT FROM crm.model AS m
+            WHERE m.is_current AND m.kind <> 'gamma_gamma' AND m.currency = g.currency
+              AND m.peer_group IS NOT DISTINCT FROM g.peer_group
+              AND m.customers = g.customers AND m.purchases = g.purchases);
         FOREACH k IN ARRAY kinds || '{gamma_gamma}' LOOP
             -- Others see how far it is in crm.fit_progress.
             PERFORM set_config('application_name', format('crm.fit_models %s/%s %s %s', done, g.groups, k,
@@ -220,9 +226,9 @@ BEGIN
     END LOOP;
     PERFORM set_config('application_name', application, true);
 END $$;
-COMMENT ON PROCEDURE crm.fit_models(timestamptz, integer, text[]) IS
-    'fits the models of each currency, and of each of its peer groups with enough customers, to the buying histories as of a time; keeps them in crm.model, the likeliest as current, with a comparison of forecast and outcome. With too few repeat purchases the model before, the model of all, or a default stays in force';
-REVOKE ALL ON PROCEDURE crm.fit_models(timestamptz, integer, text[]) FROM PUBLIC;
+COMMENT ON PROCEDURE crm.fit_models(timestamptz, integer, text[], boolean) IS
+    'fits the models of each currency, and of each of its peer groups with enough customers, to the buying histories as of a time; keeps them in crm.model, the likeliest as current, with a comparison of forecast and outcome; only_changed leaves out groups without new purchases. With too few repeat purchases the model before, the model of all, or a default stays in force';
+REVOKE ALL ON PROCEDURE crm.fit_models(timestamptz, integer, text[], boolean) FROM PUBLIC;
 
 CREATE FUNCTION crm.make_current(model_id bigint) RETURNS void
     LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -11,14 +11,14 @@ customers=$((rows / 10))
 rounds=${ROUNDS:-3}
 export PGDATABASE=crm_bench PGOPTIONS='-c client_min_messages=warning -c synchronous_commit=off -c max_parallel_workers_per_gather=0'
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"; PGDATABASE=postgres dropdb --if-exists crm_bench' EXIT
+trap 'rm -rf "$dir"; PGDATABASE=postgres dropdb --if-exists crm_bench 2>/dev/null' EXIT
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 seconds() { local begin end; begin=$(date +%s.%N); "$@" >/dev/null; end=$(date +%s.%N); echo "$begin $end" | awk '{ printf "%.3f", $2 - $1 }'; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
-PGDATABASE=postgres dropdb --if-exists crm_bench
+PGDATABASE=postgres dropdb --if-exists crm_bench 2>/dev/null
 PGDATABASE=postgres createdb crm_bench
 sql -c 'CREATE EXTENSION crm CASCADE' -c 'SELECT crm.setup()' >/dev/null
 sql -c "INSERT INTO crm.customer (name) SELECT 'customer ' || g FROM generate_series(1, $customers) AS g"

@@ -26,6 +26,10 @@ INSERT INTO crm.attribute (name, type, check_path, privacy_class, description) V
     ('age', 'integer', '$ >= 0 && $ <= 130', 'personal', 'age at the call'),
     ('line', 'text', '$ == "cellular" || $ == "telephone"', 'none', 'kind of telephone line');
 
+-- What crm tells is about now, so both logs are moved to end yesterday.
+SELECT current_date - 1 - max(day) AS cdnow_shift FROM cdnow \gset
+SELECT current_date - 1 - max(called_on) AS call_shift FROM call \gset
+
 \timing on
 INSERT INTO crm.customer (kind, name, peer_group, source, source_key)
 SELECT 'person', 'CDNOW customer ' || customer_id, 'cdnow', 'cdnow', customer_id::text
@@ -38,20 +42,18 @@ FROM call ORDER BY row_number;
 
 -- The purchases: the buying histories are right when the statement ends.
 INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency, source, external_id)
-SELECT c.customer_id, p.day::timestamp AT TIME ZONE 'UTC', p.cents / 100.0, 'USD', 'cdnow',
+SELECT c.customer_id, (p.day + :cdnow_shift)::timestamp AT TIME ZONE 'UTC', p.cents / 100.0, 'USD', 'cdnow',
        p.customer_id || ':' || p.day || ':' || row_number() OVER (PARTITION BY p.customer_id, p.day)
 FROM cdnow AS p
 JOIN crm.customer AS c ON c.source = 'cdnow' AND c.source_key = p.customer_id::text;
 
--- The calls: the last one's outcome is known; the file counts the ones before it, which led to no decision. Scores are
--- about now, so the calls are moved to end yesterday.
+-- The calls: the last one's outcome is known; the file counts the ones before it, which led to no decision.
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at, details, source, external_id)
 SELECT c.customer_id, 'phone', 'outbound',
        CASE WHEN n.call < k.calls THEN 'unreached' WHEN k.subscribed THEN 'converted' ELSE 'declined' END::crm.outcome,
-       (k.called_on + s.days - (k.calls - n.call)) + time '10:00' AT TIME ZONE 'UTC',
+       (k.called_on + :call_shift - (k.calls - n.call)) + time '10:00' AT TIME ZONE 'UTC',
        jsonb_build_object('seconds', CASE WHEN n.call = k.calls THEN k.seconds END), 'bank', k.row_number || ':' || n.call
 FROM call AS k
-CROSS JOIN (SELECT current_date - 1 - max(called_on) AS days FROM call) AS s
 CROSS JOIN LATERAL generate_series(1, k.calls) AS n (call)
 JOIN crm.customer AS c ON c.source = 'bank' AND c.source_key = k.row_number::text;
 \timing off
@@ -75,10 +77,30 @@ SELECT class, count(*) AS customers, round(avg(frequency), 1) AS purchases, roun
 FROM crm.rfm GROUP BY class ORDER BY spent DESC;
 
 \echo '== A buying history is the sufficient statistic of the customer-base models (weeks, as of the end of the calibration)'
-SELECT customer_id, crm.x(h) AS x, crm.t_x(h) AS t_x, crm.age(h, '1997-09-30 00:00+00') AS age, crm.mean_spend(h) AS mean_spend
-FROM (SELECT customer_id, crm.buying_history(purchased_at, amount) FILTER (WHERE purchased_at < '1997-10-01 00:00+00') AS h
+SELECT customer_id, crm.x(h) AS x, crm.t_x(h) AS t_x, crm.age(h, (date '1997-09-30' + :cdnow_shift)::timestamp AT TIME ZONE 'UTC') AS age,
+       crm.mean_spend(h) AS mean_spend
+FROM (SELECT customer_id, crm.buying_history(purchased_at, amount)
+                              FILTER (WHERE purchased_at < (date '1997-10-01' + :cdnow_shift)::timestamp AT TIME ZONE 'UTC') AS h
       FROM crm.purchase GROUP BY customer_id) AS p
 ORDER BY crm.x(h) DESC LIMIT 3;
+
+\echo '== Models: fitted where the data lies, the likeliest in force'
+CALL crm.fit_models((date '1997-09-30' + :cdnow_shift)::timestamp AT TIME ZONE 'UTC');
+CALL crm.fit_models();
+
+\echo '== What the models foretold of the last third of the time, by repeat purchases before'
+SELECT holdout_x AS x, holdout_customers AS customers, round(holdout_expected::numeric) AS expected, holdout_actual AS actual
+FROM crm.model_fit WHERE is_current AND peer_group IS NULL AND kind <> 'gamma_gamma' ORDER BY holdout_x;
+
+\echo '== The most valuable customers of the next year'
+SELECT customer_id, round(alive::numeric, 3) AS alive, round(expected_365_days::numeric, 1) AS purchases,
+       round(expected_365_days_lower::numeric, 1) AS lower, round(expected_365_days_upper::numeric, 1) AS upper,
+       round(expected_spend::numeric, 2) AS spend, round(value_365_days::numeric, 2) AS value
+FROM crm.customer_value ORDER BY value_365_days DESC LIMIT 5;
+
+\echo '== Good customers at risk, with the reason'
+SELECT customer_id, round(risk::numeric, 3) AS risk, reason FROM crm.churn_risk
+WHERE repeat_purchases >= 10 ORDER BY risk DESC LIMIT 5;
 
 \echo '== How the telephone does'
 SELECT channel, customers, interactions, round(successes::numeric, 1) AS successes, round(failures::numeric, 1) AS failures,

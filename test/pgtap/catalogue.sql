@@ -157,5 +157,15 @@ SELECT is(pg_read_file(:'root' || '/META.json')::json #>> '{provides,crm,version
           'META.json says so twice');
 SELECT is(substring(pg_read_file(:'root' || '/CHANGELOG.md') FROM '(?n)^## \[?(\d+(?:\.\d+)+)'), crm.version(), 'the first heading of CHANGELOG.md is that version');
 
+SELECT is_empty(format($$ SELECT o.name FROM (
+        SELECT relname AS name FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'v', 'p', 'm')
+        UNION SELECT typname FROM pg_type WHERE typnamespace = 'crm'::regnamespace AND typtype IN ('b', 'e') AND typcategory <> 'A'
+        UNION SELECT proname FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND prokind IN ('f', 'p', 'a')
+            AND prorettype <> 'trigger'::regtype
+            AND proname !~ '_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended|accum|observe|add|subtract|combine|final|support)$'
+            AND proname !~ '^(nbd|bg_nbd|mbg_nbd|pareto_nbd|bg_cnbd|mbg_cnbd)_(alive|expected|probability|dert)$') AS o
+    WHERE position('crm.' || o.name IN %L) = 0 $$, pg_read_file(:'root' || '/doc/reference.md')),
+    'doc/reference.md names every table, view, type and function');
+
 SELECT * FROM finish();
 ROLLBACK;

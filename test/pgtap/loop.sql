@@ -1,7 +1,7 @@
 -- loop: what a fact moves, in the same statement, and that what is derived is always what recomputation gives.
 BEGIN;
 SET LOCAL search_path = pg_catalog, tap, pg_temp;
-SELECT plan(46);
+SELECT plan(47);
 
 CREATE FUNCTION pg_temp.clean() RETURNS boolean LANGUAGE sql AS 'SELECT bool_and(differing = 0) FROM crm.verify()';
 CREATE FUNCTION pg_temp.channel(c bigint, ch crm.channel) RETURNS text LANGUAGE sql AS $$
@@ -123,6 +123,11 @@ SELECT is((SELECT string_agg(differing::text, ',') FROM crm.verify()), '1,1', 'c
 SELECT is((SELECT string_agg(repaired::text, ',') FROM crm.rebuild()), '1,1', 'crm.rebuild() repairs it, and nothing else');
 TRUNCATE crm.interaction, crm.purchase;
 SELECT ok(pg_temp.clean() AND NOT EXISTS (SELECT FROM crm.customer_channel) AND NOT EXISTS (SELECT FROM crm.customer_history), 'truncated facts leave nothing derived');
+
+CREATE TABLE public.elsewhere (LIKE crm.interaction);
+CREATE TRIGGER loop_insert AFTER INSERT ON public.elsewhere REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_insert();
+SELECT throws_ok($$ INSERT INTO public.elsewhere (interaction_id, customer_id, channel, direction, outcome, occurred_at, analysed_at)
+    VALUES (1, 1, 'phone', 'inbound', 'reached', now(), now()) $$, '39P01', NULL, 'the loop serves no other table');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,0 +1,75 @@
+-- insight: the views, and the models that are kept.
+BEGIN;
+SET LOCAL search_path = pg_catalog, tap, pg_temp;
+SET LOCAL client_min_messages = warning;
+SELECT plan(30);
+
+-- RFM: ties share a score, a single purchase is frequency 1.
+INSERT INTO crm.customer (customer_id, name, peer_group) SELECT g, 'customer ' || g, 'p' FROM generate_series(1, 10) AS g;
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency)
+SELECT c, now() - make_interval(days => c * 10 + n), 10, 'EUR' FROM generate_series(1, 10) AS c, generate_series(1, greatest(1, c - 5)) AS n;
+SELECT results_eq($$ SELECT frequency_score, count(*) FROM crm.rfm GROUP BY 1 ORDER BY 1 $$, $$ VALUES (1, 6::bigint), (4, 2), (5, 2) $$,
+                  'frequency: who bought once has score 1, however many they are');
+SELECT is((SELECT recency_score FROM crm.rfm WHERE customer_id = 1), 5, 'recency: who bought last has 5');
+SELECT is((SELECT recency_score FROM crm.rfm WHERE customer_id = 10), 1, 'recency: who bought longest ago has 1');
+SELECT is((SELECT rfm FROM crm.rfm WHERE customer_id = 10), '155', 'the three scores as digits');
+SELECT is((SELECT count(*) FROM crm.rfm WHERE recency_score NOT BETWEEN 1 AND 5 OR frequency_score NOT BETWEEN 1 AND 5 OR monetary_score NOT BETWEEN 1 AND 5), 0::bigint, 'scores are 1 to 5');
+
+-- Channels and the whole customer.
+INSERT INTO crm.contact_point (customer_id, channel, address, is_primary) VALUES (1, 'email', 'a@example.org', false), (1, 'email', 'b@example.org', true);
+INSERT INTO crm.contact_point (customer_id, channel, address, blocked_at) VALUES (1, 'phone', '+49211123456', now());
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (1, 'email', 'outbound', 'replied'), (1, 'phone', 'outbound', 'unreached');
+SELECT is((SELECT (email, phone, contact_points, interactions, preferred_channel, purchases, currency)::text FROM crm.customer_360 WHERE customer_id = 1),
+          '(b@example.org,,2,2,email,1,EUR)', 'customer_360: the primary address, nothing blocked, the better channel');
+SELECT is((SELECT count(*) FROM crm.customer_360), 10::bigint, 'customer_360 has a row for each customer');
+SELECT ok((SELECT lower < mean AND mean < upper AND preference = 1 AND round(mean::numeric, 6) = 0.25 FROM crm.channel_preference WHERE customer_id = 1 AND channel = 'email'),
+          'channel_preference: one success on a prior of 0.5 to 4.5 is a quarter');
+SELECT is((SELECT (customers, interactions, observations)::text FROM crm.channel_performance WHERE channel = 'email'), '(1,1,1)', 'channel_performance counts');
+DELETE FROM crm.interaction; DELETE FROM crm.purchase; DELETE FROM crm.customer;
+
+-- Models on the CDNOW sample: the published likelihoods.
+CREATE TEMP TABLE cdnow (customer_id bigint, day date, cents bigint);
+\set load '\\copy pg_temp.cdnow FROM PROGRAM ''gzip -dc ' :root '/test/data/cdnow_sample.csv.gz'' WITH (FORMAT csv, HEADER)'
+:load
+INSERT INTO crm.customer (customer_id, name, peer_group) SELECT customer_id, 'c', CASE WHEN customer_id % 10 < 7 THEN 'large' WHEN customer_id < 100 THEN 'small' END
+FROM (SELECT DISTINCT customer_id FROM cdnow) AS c;
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency) SELECT customer_id, day::timestamp AT TIME ZONE 'UTC', cents / 100.0, 'USD' FROM cdnow;
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency) VALUES (1, '1997-05-01 00:00+00', 5, 'CHF'), (2, '1997-05-02 00:00+00', 7, 'CHF');
+CALL crm.fit_models('1997-09-30 00:00+00');
+SELECT results_eq($$ SELECT kind, round(log_likelihood::numeric, 3), is_current FROM crm.model WHERE currency = 'USD' AND peer_group IS NULL ORDER BY kind $$,
+    $$ VALUES ('bg_nbd', -9582.429, false), ('gamma_gamma', -4055.918, true), ('mbg_nbd', -9582.136, true), ('pareto_nbd', -9594.976, false) $$,
+    'the models of CDNOW to 1997-09-30 have the published likelihoods, and the likeliest is in force');
+SELECT set_eq($$ SELECT DISTINCT peer_group FROM crm.model WHERE currency = 'USD' $$, $$ VALUES (NULL), ('large') $$, 'a group large enough has models of its own');
+SELECT is((SELECT (kind, origin, is_current)::text FROM crm.model WHERE currency = 'CHF'), '(bg_nbd,default,t)', 'too few purchases: default parameters, not a failure');
+SELECT ok((SELECT sum(expected) BETWEEN 0.8 * sum(actual) AND 1.2 * sum(actual) FROM crm.model_calibration JOIN crm.model USING (model_id) WHERE peer_group IS NULL AND currency = 'USD'),
+          'the last third of the time is foretold within a fifth');
+SELECT is((SELECT count(*) FROM crm.customer_value), (SELECT count(*) FROM crm.customer_history), 'every history has a value');
+SELECT ok((SELECT bool_and(alive BETWEEN 0 AND 1 AND expected_30_days <= expected_90_days AND expected_90_days <= expected_365_days
+                           AND expected_spend > 0 AND value_365_days >= 0 AND value_365_days < 'Infinity') FROM crm.customer_value),
+          'probabilities are probabilities, longer horizons expect more, nothing is infinite');
+SELECT ok((SELECT bool_and(expected_365_days_lower <= expected_365_days AND expected_365_days <= expected_365_days_upper) FROM crm.customer_value WHERE currency = 'USD'),
+          'expectations lie in their intervals');
+SELECT is((SELECT count(*) FROM crm.churn_risk WHERE risk IS NULL OR reason IS NULL OR risk NOT BETWEEN 0 AND 1), 0::bigint, 'every risk has its reason');
+SELECT ok((SELECT reason FROM crm.churn_risk WHERE customer_id = 1 AND currency = 'USD') ~ '^buys every 115 days on average; the last purchase was \d+ days ago, [\d.]+ times as long$', 'in words');
+SELECT is((SELECT round(crm.alive(m.kind, m.parameters, 2, 30.428571, 38.857143)::numeric, 4) FROM crm.model AS m WHERE m.kind = 'mbg_nbd' AND m.peer_group IS NULL), 0.7061, 'customer 1 is alive with the published probability');
+SELECT ok((SELECT abs(crm.expected(m.kind, m.parameters, 2, 213 / 7.0, 272 / 7.0, 39) - 1.262747) < 1e-4 FROM crm.model AS m WHERE m.kind = 'mbg_nbd' AND m.peer_group IS NULL), 'and expected to buy as often');
+
+-- A second fit puts new models in force and keeps the old ones.
+CALL crm.fit_models('1998-07-01 00:00+00', 100000, '{bg_nbd}');
+SELECT is((SELECT count(*) FROM crm.model WHERE is_current AND currency = 'USD' AND peer_group IS NULL), 2::bigint, 'one model of purchases and one of spend are in force');
+SELECT is((SELECT (kind, as_of AT TIME ZONE 'UTC')::text FROM crm.model WHERE is_current AND kind <> 'gamma_gamma' AND currency = 'USD' AND peer_group IS NULL), '(bg_nbd,"1998-07-01 00:00:00")', 'the new ones');
+SELECT is((SELECT count(*) FROM crm.model WHERE NOT is_current AND peer_group IS NULL AND currency = 'USD'), 4::bigint, 'the old ones are kept');
+SELECT ok((SELECT count(*) > 0 FROM crm.model_fit WHERE is_current AND holdout_x = 7), 'model_fit shows forecast against outcome');
+CREATE TEMP TABLE before AS SELECT max(model_id) AS id FROM crm.model;
+CALL crm.fit_models('1998-07-01 00:00+00', 100000, '{bg_nbd}', only_changed => true);
+SELECT is((SELECT max(model_id) FROM crm.model), (SELECT id FROM before), 'only_changed: without new purchases nothing is fitted');
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency) VALUES (1, '1998-06-30 12:00+00', 5, 'USD');
+CALL crm.fit_models('1998-07-01 00:00+00', 100000, '{bg_nbd}', only_changed => true);
+SELECT is((SELECT count(*) FROM crm.model, before WHERE model_id > id), 2::bigint, 'with one, its currency is');
+SELECT throws_ok($$ CALL crm.fit_models('infinity') $$, '22023', 'models are fitted as of a finite time', 'a time must be finite');
+SELECT throws_ok($$ CALL crm.fit_models(now(), 100, '{crystal_ball}') $$, '22023', 'unknown kind of model in {crystal_ball}', 'a kind must be known');
+SELECT is(current_setting('application_name') ~ 'crm.fit', false, 'the session has its name back');
+SELECT is((SELECT count(*) FROM crm.fit_progress), 0::bigint, 'nothing is running');
+
+SELECT * FROM finish();
+ROLLBACK;
