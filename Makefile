@@ -59,7 +59,8 @@ SCHEMA = \
 	sql/schema/history.sql \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
-	sql/schema/insight.sql
+	sql/schema/insight.sql \
+	sql/schema/insight_model.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)

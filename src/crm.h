@@ -30,4 +30,7 @@ typedef enum CrmLoopMode
 
 extern int	crm_loop_mode;
 
+/* loop_stamp.c */
+extern void crm_forget_touched(void);
+
 #endif							/* CRM_H */

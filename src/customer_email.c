@@ -54,6 +54,12 @@ compose(const char *input, size_t length, size_t *composed_length, const char **
 		*fault = "it has characters beyond ASCII, which need a database with encoding UTF8";
 		return input;
 	}
+	/* The server checks what clients send; a direct call of the input function is not. */
+	if (!pg_verify_mbstr(PG_UTF8, input, length, true))
+	{
+		*fault = "it is not valid UTF-8";
+		return input;
+	}
 	characters = palloc((length + 1) * sizeof(pg_wchar));
 	n = pg_mb2wchar_with_len(input, characters, length);
 	characters[n] = 0;

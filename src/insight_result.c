@@ -4,7 +4,7 @@
  *	  Fitting customer-base models: from the aggregates' states to results.
  *
  * The rows of a state are handed to insight_fit_math.c; what comes back is a
- * crm.model_fit.  The survival curve of Kaplan and Meier needs no fit.
+ * crm.fitted_model.  The survival curve of Kaplan and Meier needs no fit.
  *
  *-------------------------------------------------------------------------
  */
@@ -148,7 +148,7 @@ nullable_array(const double *value, const bool *known, int count, int dimensions
 }
 
 /*
- * crm_fit_final(state) returns crm.model_fit; no rows give null.
+ * crm_fit_final(state) returns crm.fitted_model; no rows give null.
  */
 Datum
 crm_fit_final(PG_FUNCTION_ARGS)
@@ -174,7 +174,7 @@ crm_fit_final(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the result of a fit must be of type crm.model_fit")));
+				 errmsg("the result of a fit must be of type crm.fitted_model")));
 
 	state_rows(state, &observations);
 	{

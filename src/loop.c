@@ -663,6 +663,8 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER INSERT FOR EACH STATEMENT, with a table of the new rows",
 						"crm.interaction_after_insert")));
+	/* This trigger is the statement's last.  What it implies is a statement of its own. */
+	crm_forget_touched();
 	if (tuplestore_tuple_count(trigdata->tg_newtable) == 0)
 		return PointerGetDatum(NULL);
 

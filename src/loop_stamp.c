@@ -66,10 +66,16 @@ static Touched touched;
 PG_FUNCTION_INFO_V1(crm_stamp_fact);
 PG_FUNCTION_INFO_V1(crm_touched_customers);
 
+void
+crm_forget_touched(void)
+{
+	touched.ncustomers = touched.events = 0;
+}
+
 static void
 forget_touched(XactEvent event, void *arg)
 {
-	touched.ncustomers = touched.events = 0;
+	crm_forget_touched();
 }
 
 /* Notes a customer; a bulk load, which has more than there is room for, goes without. */

@@ -294,6 +294,9 @@ CREATE FUNCTION crm.purchase_after_insert() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
 BEGIN
+    -- The last trigger of its statement: what was noted of it is not of the next one.
+    PERFORM crm.touched_customers('crm.purchase');
+
     -- What comes after all that is known is added; what interleaves with it has its history computed anew.
     INSERT INTO crm.customer_history AS t (customer_id, currency, history)
     SELECT n.customer_id, n.currency, crm.buying_history(n.purchased_at, n.amount)

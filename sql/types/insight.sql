@@ -1,6 +1,6 @@
 -- Customer-base models: fits as aggregates, predictions per customer ------------------------------------------
 
-CREATE TYPE crm.model_fit AS (
+CREATE TYPE crm.fitted_model AS (
     parameters float8[],
     log_likelihood float8,
     customers int8,
@@ -13,19 +13,19 @@ CREATE TYPE crm.model_fit AS (
     distinct_rows int8,
     gradient_norm float8
 );
-COMMENT ON TYPE crm.model_fit IS 'a model fitted by maximum likelihood';
-COMMENT ON COLUMN crm.model_fit.parameters IS 'estimates, in the order each fit documents; null when the rows say nothing';
-COMMENT ON COLUMN crm.model_fit.log_likelihood IS 'natural logarithm of the density of all rows, in the units of the input; comparable between the models of purchase times';
-COMMENT ON COLUMN crm.model_fit.customers IS 'rows that were counted; rows with nulls are not';
-COMMENT ON COLUMN crm.model_fit.iterations IS 'steps of the optimiser over all starts';
-COMMENT ON COLUMN crm.model_fit.converged IS 'whether the log-likelihood is within 1e-9 of its maximum, or on the boundary named';
-COMMENT ON COLUMN crm.model_fit.model IS 'nbd, bg_nbd, mbg_nbd, pareto_nbd, bg_cnbd, mbg_cnbd, gamma_gamma, bg_bb or sbg';
-COMMENT ON COLUMN crm.model_fit.standard_errors IS 'from the inverse Hessian, in the order of parameters; null for a parameter on a boundary';
-COMMENT ON COLUMN crm.model_fit.covariance IS 'of the parameters (without k), square; null when nothing is known';
-COMMENT ON COLUMN crm.model_fit.boundary IS
+COMMENT ON TYPE crm.fitted_model IS 'a model fitted by maximum likelihood';
+COMMENT ON COLUMN crm.fitted_model.parameters IS 'estimates, in the order each fit documents; null when the rows say nothing';
+COMMENT ON COLUMN crm.fitted_model.log_likelihood IS 'natural logarithm of the density of all rows, in the units of the input; comparable between the models of purchase times';
+COMMENT ON COLUMN crm.fitted_model.customers IS 'rows that were counted; rows with nulls are not';
+COMMENT ON COLUMN crm.fitted_model.iterations IS 'steps of the optimiser over all starts';
+COMMENT ON COLUMN crm.fitted_model.converged IS 'whether the log-likelihood is within 1e-9 of its maximum, or on the boundary named';
+COMMENT ON COLUMN crm.fitted_model.model IS 'nbd, bg_nbd, mbg_nbd, pareto_nbd, bg_cnbd, mbg_cnbd, gamma_gamma, bg_bb or sbg';
+COMMENT ON COLUMN crm.fitted_model.standard_errors IS 'from the inverse Hessian, in the order of parameters; null for a parameter on a boundary';
+COMMENT ON COLUMN crm.fitted_model.covariance IS 'of the parameters (without k), square; null when nothing is known';
+COMMENT ON COLUMN crm.fitted_model.boundary IS
     'null, or where the likelihood has its maximum outside all parameters: no_dropout (nobody leaves: the NBD), no_repeat (nobody buys again), no_information (no time observed), equal_rates (customers do not differ in their rate), equal_dropout (nor in how they leave), certain_dropout (all leave at once), equal_spend, constant_spend, unidentified (several parameters explain the data equally)';
-COMMENT ON COLUMN crm.model_fit.distinct_rows IS 'how many different rows there were; equal rows are counted once';
-COMMENT ON COLUMN crm.model_fit.gradient_norm IS 'largest slope of the log-likelihood per customer at the result, by the logarithms of the parameters';
+COMMENT ON COLUMN crm.fitted_model.distinct_rows IS 'how many different rows there were; equal rows are counted once';
+COMMENT ON COLUMN crm.fitted_model.gradient_norm IS 'largest slope of the log-likelihood per customer at the result, by the logarithms of the parameters';
 
 CREATE TYPE crm.survival_curve AS (
     times float8[],
@@ -36,14 +36,23 @@ CREATE TYPE crm.survival_curve AS (
 );
 COMMENT ON TYPE crm.survival_curve IS 'product-limit estimate, one element per time with an event; unnest its columns together to get rows';
 
+COMMENT ON COLUMN crm.survival_curve.times IS 'times with an event, ascending';
+COMMENT ON COLUMN crm.survival_curve.at_risk IS 'how many were observed until right before';
+COMMENT ON COLUMN crm.survival_curve.events IS 'how many events there were then';
+COMMENT ON COLUMN crm.survival_curve.survival IS 'estimated share that lasts longer';
+COMMENT ON COLUMN crm.survival_curve.standard_errors IS 'its standard error (Greenwood)';
+
 CREATE TYPE crm.estimate AS (value float8, lower float8, upper float8);
 COMMENT ON TYPE crm.estimate IS 'an estimate and its interval; bounds are null where they are not known';
+COMMENT ON COLUMN crm.estimate.value IS 'the estimate';
+COMMENT ON COLUMN crm.estimate.lower IS 'lower bound of its interval';
+COMMENT ON COLUMN crm.estimate.upper IS 'upper bound of its interval';
 
 -- Merging states; the same for all models.
 CREATE FUNCTION crm.fit_combine(bytea, bytea) RETURNS bytea
     AS 'MODULE_PATHNAME', 'crm_fit_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION crm.fit_combine(bytea, bytea) IS 'merges two states of the same fit; error 22P03 for what is no state, 22023 for states of different fits';
-CREATE FUNCTION crm.fit_final(bytea) RETURNS crm.model_fit
+CREATE FUNCTION crm.fit_final(bytea) RETURNS crm.fitted_model
     AS 'MODULE_PATHNAME', 'crm_fit_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION crm.fit_final(bytea) IS 'fits the model to the rows of a state; null without rows; error 22P03 for what is no state';
 CREATE FUNCTION crm.survival_final(bytea) RETURNS crm.survival_curve

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION crm.stamp_fact() IS
     'row trigger of crm.interaction and crm.purchase: refuses a time that is infinite or in the future, and sets analysed_at; arguments: the time column, then the other columns that the loop derives from';
 
 CREATE FUNCTION crm.touched_customers(relation regclass) RETURNS bigint[]
-    AS 'MODULE_PATHNAME', 'crm_touched_customers' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+    AS 'MODULE_PATHNAME', 'crm_touched_customers' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.touched_customers(regclass) IS
     'for the statement triggers of a table of facts: the customers of the rows that the running statement writes, when it both inserts and updates or deletes; null otherwise';
 
