@@ -60,7 +60,7 @@ StaticAssertDecl(offsetof(FitSlot, value) == 8, "size of a slot's header");
 	((FitSlot *) ((char *) (state) + sizeof(FitState) + (Size) (i) * SLOT_SIZE((state)->values)))
 
 extern FitState *crm_fit_state(FunctionCallInfo fcinfo, int argument, int model, bool writable);
-extern void crm_customer_error(double x, double t_x, double t, const char *detail) pg_attribute_noreturn();
+extern void crm_customer_error(double x, double t_x, double t, const char *detail);
 extern const char *crm_model_name(CrmModel model);
 extern int	crm_model_by_name(const char *name);
 extern void crm_check_customer(double x, double t_x, double t);

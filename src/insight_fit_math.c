@@ -247,6 +247,10 @@ search(CrmProblem *problem, void *look, void *all, double starts[][CRM_MAX_UNKNO
 	}
 	problem->context = all;
 	status = crm_polish(problem, best, look != all && status == CRM_OPTIMUM_FOUND);
+	if (status == CRM_OPTIMUM_NOT_REACHED && best->gradient_norm < BOUNDARY_SLOPE)
+		for (int i = 0; i < problem->n; i++)
+			if (fabs(best->theta[i]) > LOG_BOUNDARY)
+				return status;		/* as far out as it gets */
 	if (status == CRM_OPTIMUM_NOT_REACHED)
 	{
 		status = crm_descend(problem, best->theta, best);
