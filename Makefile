@@ -40,7 +40,10 @@ OBJS = \
 	src/insight_timing_math.o \
 	src/insight_discrete_math.o \
 	src/insight_fit_math.o \
-	src/insight_predict_math.o
+	src/insight_predict_math.o \
+	src/partner.o \
+	src/partner_gist.o \
+	src/partner_math.o
 
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
@@ -49,7 +52,8 @@ TYPES = \
 	sql/types/channel.sql \
 	sql/types/history.sql \
 	sql/types/loop.sql \
-	sql/types/insight.sql
+	sql/types/insight.sql \
+	sql/types/partner.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
 SCHEMA = \
