@@ -86,7 +86,7 @@ fold_text(const char *input, bool handle)
 	char	   *folded = palloc(strlen(input) + 1);
 	char	   *out = folded;
 
-	while (isspace((unsigned char) *input) || (handle && *input == '@'))
+	while ((!IS_HIGHBIT_SET(*input) && isspace((unsigned char) *input)) || (handle && *input == '@'))
 		input++;
 	for (; *input != '\0'; input++)
 	{
@@ -184,10 +184,22 @@ crm_resolve_address(PG_FUNCTION_ARGS)
 	if (crm_phone_parse(address, &phone) == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	if (PG_ARGISNULL(2))
+	{
+		char		cleaned[CRM_PHONE_INPUT_MAX + 1];
+		int			first_group;
+
+		/* 00 is the international prefix that ITU-T E.123 recommends */
+		if (crm_phone_clean(address, cleaned, &first_group) == NULL && strncmp(cleaned, "00", 2) == 0 &&
+			crm_phone_parse(psprintf("+%s", cleaned + 2), &phone) == NULL)
+		{
+			crm_phone_print(phone, number);
+			PG_RETURN_TEXT_P(cstring_to_text(number));
+		}
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("\"%s\" is not a telephone number in international form", crm_clip(address)),
 				 errhint("Give the number with its country code, as in +49211123456, or set the customer's country.")));
+	}
 	crm_phone_print(crm_phone_from_national(address, text_to_cstring(PG_GETARG_TEXT_PP(2))), number);
 	PG_RETURN_TEXT_P(cstring_to_text(number));
 }

@@ -66,32 +66,29 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 	if (p < end && *p == '"')
 	{
 		bool		closed = false;
-		char		plain[CRM_EMAIL_LOCAL_MAX + 1];
+		char		plain[CRM_EMAIL_LOCAL_MAX];
 		size_t		plain_length = 0;
 
-		out[n++] = *p++;
-		while (p < end && !closed)
+		for (p++; p < end && !closed; p++)
 		{
-			char		c = *p++;
+			unsigned char c = (unsigned char) *p;
 
-			if (n >= CRM_EMAIL_LOCAL_MAX)
-				return "the part before the @ is longer than 64 octets";
-			out[n++] = c;
 			if (c == '"')
-				closed = true;
-			else if (c == '\\')
 			{
-				if (p == end || *p < 0x20 || *p == 0x7f)
-					return "a backslash is not followed by a character";
-				if (n >= CRM_EMAIL_LOCAL_MAX)
-					return "the part before the @ is longer than 64 octets";
-				plain[plain_length++] = *p;
-				out[n++] = *p++;
+				closed = true;
+				continue;
 			}
-			else if ((c >= 0 && c < 0x20) || c == 0x7f)
+			if (c == '\\')
+			{
+				if (++p == end)
+					return "a backslash is not followed by a character";
+				c = (unsigned char) *p;
+			}
+			if (c < 0x20 || c == 0x7f)
 				return "the quoted part has a control character";
-			else
-				plain[plain_length++] = c;
+			if (plain_length >= sizeof(plain))
+				return "the part before the @ is longer than 64 octets";
+			plain[plain_length++] = (char) c;
 		}
 		if (!closed)
 			return "the quote is not closed";
@@ -100,6 +97,22 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 		{
 			memcpy(out, plain, plain_length);
 			n = plain_length;
+		}
+		else
+		{
+			char		quoted[2 * CRM_EMAIL_LOCAL_MAX + 2];
+
+			quoted[n++] = '"';
+			for (size_t i = 0; i < plain_length; i++)
+			{
+				if (plain[i] == '"' || plain[i] == '\\')
+					quoted[n++] = '\\';
+				quoted[n++] = plain[i];
+			}
+			quoted[n++] = '"';
+			if (n > CRM_EMAIL_LOCAL_MAX)
+				return "the part before the @ is longer than 64 octets";
+			memcpy(out, quoted, n);
 		}
 	}
 	else

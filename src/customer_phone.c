@@ -134,6 +134,7 @@ crm_phone_from_national(const char *input, const char *country)
 	char		cleaned[CRM_PHONE_INPUT_MAX + 1];
 	char		region[3];
 	const char *fault;
+	int			first_group;
 	int64_t		phone;
 	CrmPhoneStatus status;
 
@@ -146,10 +147,10 @@ crm_phone_from_national(const char *input, const char *country)
 	region[1] = pg_toupper((unsigned char) country[1]);
 	region[2] = '\0';
 
-	fault = crm_phone_clean(input, cleaned);
+	fault = crm_phone_clean(input, cleaned, &first_group);
 	if (fault == NULL)
 	{
-		status = crm_phone_lookup(cleaned, region, &phone);
+		status = crm_phone_lookup(cleaned, first_group, region, &phone);
 		if (status == CRM_PHONE_OK && crm_phone_valid(phone))
 			return phone;
 		if (status == CRM_PHONE_UNKNOWN_COUNTRY)
@@ -161,7 +162,9 @@ crm_phone_from_national(const char *input, const char *country)
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("could not read telephone number \"%s\"", crm_clip(input))));
-		fault = psprintf("there is no such number in %s", region);
+		fault = status == CRM_PHONE_AMBIGUOUS
+			? "the country code may be meant or not; write it with +"
+			: psprintf("there is no such number in %s", region);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),

@@ -20,10 +20,28 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* Any octet beyond ASCII belongs to some letter. */
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char) c >= 0x80;
+}
+
 static bool
 is_separator(char c)
 {
 	return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')' || c == '\t';
+}
+
+/*
+ * Is the 0 in "+49 (0)211" the trunk prefix, which is not dialled from abroad?
+ * In a few countries the leading 0 belongs to the number itself.
+ */
+static bool
+is_trunk_prefix(int64_t country_code)
+{
+	return country_code != 39 && country_code != 378 && country_code != 379 &&
+		country_code != 225 && country_code != 241;
 }
 
 /*
@@ -54,8 +72,7 @@ crm_phone_parse(const char *input, int64_t *phone)
 		{
 			if (digits == 0 && *p == '0')
 				return "no country code begins with 0";
-			/* "+49 (0)211": the trunk prefix that is not dialled from abroad */
-			if (*p == '0' && p[-1] == '(' && p[1] == ')')
+			if (*p == '0' && p[-1] == '(' && p[1] == ')' && is_trunk_prefix(*phone))
 				continue;
 			if (++digits > 15)
 				return "it has more than 15 digits";
@@ -90,37 +107,51 @@ crm_phone_print(int64_t phone, char *text)
 
 /*
  * Takes the digits, and a leading +, out of a number as people write it:
- * "Tel.: 0211/123456 (abends)".  Words may stand before and behind, but digits
- * in two places, as of an extension, are not guessed at.  "cleaned" has room
- * for CRM_PHONE_INPUT_MAX + 1 octets.  Returns null, or what is wrong.
+ * "Tel.: 0211/123456 (abends)".  Words may stand before and behind, but a
+ * letter that touches a digit may be a mistyped digit, and digits in two
+ * places, as of an extension, are not guessed at.  "cleaned" has room for
+ * CRM_PHONE_INPUT_MAX + 1 octets; *first_group is how many digits stand before
+ * the first separator.  Returns null, or what is wrong.
  */
 const char *
-crm_phone_clean(const char *input, char *cleaned)
+crm_phone_clean(const char *input, char *cleaned, int *first_group)
 {
 	const char *p = input;
 	size_t		n = 0;
 	int			digits = 0;
+	int64_t		value = 0;
 
+	*first_group = 0;
 	if (strlen(input) > CRM_PHONE_INPUT_MAX)
 		return "it is too long";
 	while (*p != '\0' && !is_digit(*p) && *p != '+')
 		p++;
+	if (is_digit(*p) && p > input && is_letter(p[-1]))
+		return "a letter touches a digit";
 	if (*p == '+')
 		cleaned[n++] = *p++;
 	for (; *p != '\0' && (is_digit(*p) || is_separator(*p)); p++)
 	{
-		/* a trunk prefix in brackets goes only with a country code before it */
-		if (*p == '0' && p > input && p[-1] == '(' && p[1] == ')' && digits > 0)
-			continue;
-		if (is_digit(*p))
+		if (!is_digit(*p))
 		{
-			cleaned[n++] = *p;
-			digits++;
+			if (*first_group == 0)
+				*first_group = digits;
+			continue;
 		}
+		/* a trunk prefix in brackets goes only with a country code before it */
+		if (*p == '0' && p > input && p[-1] == '(' && p[1] == ')' && digits > 0 && is_trunk_prefix(value))
+			continue;
+		cleaned[n++] = *p;
+		value = digits < 6 ? value * 10 + (*p - '0') : value;
+		digits++;
 	}
 	cleaned[n] = '\0';
+	if (*first_group == 0)
+		*first_group = digits;
 	if (digits == 0)
 		return "it has no digits";
+	if (is_letter(*p) && is_digit(p[-1]))
+		return "a letter touches a digit";
 	for (; *p != '\0'; p++)
 		if (is_digit(*p) || *p == '+')
 			return "it has digits in two places";

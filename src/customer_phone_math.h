@@ -24,7 +24,7 @@
 
 extern const char *crm_phone_parse(const char *input, int64_t *phone);
 extern void crm_phone_print(int64_t phone, char *text);
-extern const char *crm_phone_clean(const char *input, char *cleaned);
+extern const char *crm_phone_clean(const char *input, char *cleaned, int *first_group);
 
 static inline bool
 crm_phone_valid(int64_t phone)

@@ -65,11 +65,12 @@ to_integer(const PhoneNumber &number)
 	return std::strtoll(text.c_str() + 1, nullptr, 10);
 }
 
-void
+/* False for a country code that is not assigned. */
+bool
 from_integer(int64_t phone, PhoneNumber *number)
 {
 	number->Clear();
-	util()->Parse("+" + std::to_string(phone), "ZZ", number);
+	return util()->Parse("+" + std::to_string(phone), "ZZ", number) == PhoneNumberUtil::NO_PARSING_ERROR;
 }
 
 bool
@@ -85,31 +86,37 @@ copy(const std::string &from, char *to, size_t size)
 
 /*
  * Reads digits (with or without a leading +) as dialled in a country, an ISO
- * 3166-1 code in capitals.  A number that begins with the country's own code,
- * without + or a trunk prefix, is read as international when that gives a
- * valid number: people leave out the +.
+ * 3166-1 code in capitals.  People leave out the + of a number with country
+ * code: "49 211 123456", whose first group is the code, is read that way; where
+ * nothing sets the code apart and both readings are valid, it is ambiguous.
  */
 extern "C" CrmPhoneStatus
-crm_phone_lookup(const char *digits, const char *country, int64_t *phone)
+crm_phone_lookup(const char *digits, int first_group, const char *country, int64_t *phone)
 {
 	try
 	{
-		PhoneNumber number;
+		PhoneNumber national,
+					international;
 		std::string text(digits);
 		std::string region(country);
 		int			code = util()->GetCountryCodeForRegion(region);
+		std::string code_text = std::to_string(code);
+		bool		is_national,
+					is_international;
 
 		if (code == 0)
 			return CRM_PHONE_UNKNOWN_COUNTRY;
-		if (text[0] != '+' && text.compare(0, std::to_string(code).size(), std::to_string(code)) == 0 &&
-			parse("+" + text, region, &number))
-		{
-			*phone = to_integer(number);
-			return CRM_PHONE_OK;
-		}
-		if (!parse(text, region, &number))
+		is_national = parse(text, region, &national);
+		is_international = text[0] != '+' && text.compare(0, code_text.size(), code_text) == 0 &&
+			parse("+" + text, region, &international);
+		if (!is_national && !is_international)
 			return CRM_PHONE_NOT_VALID;
-		*phone = to_integer(number);
+		if (is_international && (!is_national || first_group == (int) code_text.size()))
+			*phone = to_integer(international);
+		else if (is_international && to_integer(international) != to_integer(national))
+			return CRM_PHONE_AMBIGUOUS;
+		else
+			*phone = to_integer(national);
 		return CRM_PHONE_OK;
 	}
 	catch (...)
@@ -127,8 +134,8 @@ crm_phone_describe(int64_t phone, char *country, size_t country_size, const char
 		PhoneNumber number;
 		std::string region;
 
-		from_integer(phone, &number);
-		util()->GetRegionCodeForNumber(number, &region);
+		if (from_integer(phone, &number))
+			util()->GetRegionCodeForNumber(number, &region);
 		/* "ZZ" stands for no region, "001" for services that have none */
 		if (region.size() != 2 || region == "ZZ")
 			region.clear();
@@ -170,8 +177,11 @@ crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size)
 		PhoneNumber number;
 		std::string formatted;
 
-		from_integer(phone, &number);
-		util()->Format(number, formats[style], &formatted);
+		/* E.164 is what is stored; so is anything the library does not know. */
+		if (style == CRM_PHONE_E164 || !from_integer(phone, &number))
+			formatted = "+" + std::to_string(phone);
+		else
+			util()->Format(number, formats[style], &formatted);
 		return copy(formatted, text, size) ? CRM_PHONE_OK : CRM_PHONE_FAILED;
 	}
 	catch (...)

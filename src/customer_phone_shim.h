@@ -21,6 +21,7 @@ typedef enum CrmPhoneStatus
 	CRM_PHONE_OK,
 	CRM_PHONE_UNKNOWN_COUNTRY,
 	CRM_PHONE_NOT_VALID,
+	CRM_PHONE_AMBIGUOUS,
 	CRM_PHONE_FAILED			/* out of memory and the like */
 } CrmPhoneStatus;
 
@@ -32,7 +33,7 @@ typedef enum CrmPhoneStyle
 	CRM_PHONE_RFC3966
 } CrmPhoneStyle;
 
-extern CrmPhoneStatus crm_phone_lookup(const char *digits, const char *country, int64_t *phone);
+extern CrmPhoneStatus crm_phone_lookup(const char *digits, int first_group, const char *country, int64_t *phone);
 extern CrmPhoneStatus crm_phone_describe(int64_t phone, char *country, size_t country_size, const char **type);
 extern CrmPhoneStatus crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size);
 

@@ -15,6 +15,9 @@ FROM (VALUES (' Ann.Example@Example.COM '), ('ann+news@straße.de'), ('ANN@XN--S
 -- Unicode's two ways to write é are one.
 SELECT U&'jos\0065\0301@example.org'::email_address = U&'jos\00e9@example.org'::email_address AS same;
 
+-- So are needless quotes and backslashes.
+SELECT '"a\b c"@example.org'::email_address = '"ab c"@example.org'::email_address AS same;
+
 -- Equal but for the case of ASCII letters.
 SELECT 'Ann@Example.org'::email_address = 'aNN@example.ORG'::email_address AS same,
        'ann@example.org'::email_address = 'anna@example.org'::email_address AS other,

@@ -7,7 +7,7 @@ RESET client_min_messages;
 SET search_path = crm, public;
 
 -- International form.
-SELECT p, p::phone_number FROM (VALUES ('+49 211 123456'), ('+49 (0)211/123-456'), ('tel:+1-212-555-0123'), (' +39 06 1234 5678 '), ('+4930.123456')) AS v (p);
+SELECT p, p::phone_number FROM (VALUES ('+49 211 123456'), ('+49 (0)211/123-456'), ('tel:+1-212-555-0123'), (' +39 06 1234 5678 '), ('+4930.123456'), ('+39 (0)6 1234 5678')) AS v (p);
 SELECT '0211 123456'::phone_number;
 SELECT '+0211 123456'::phone_number;
 SELECT '+49 211'::phone_number;
@@ -24,11 +24,14 @@ SELECT phone_number('Durchwahl 12', 'DE');
 SELECT phone_number('110', 'DE');
 SELECT phone_number('0211 123456 Durchwahl 12', 'DE');
 SELECT phone_number('abends', 'DE');
+SELECT phone_number('0211 12345O', 'DE');
+SELECT phone_number('4921112345', 'DE');
+SELECT phone_number('4921 12345', 'DE');
 SELECT phone_number('0211 123456', 'XX');
 SELECT phone_number('0211 123456', 'Germany');
 SELECT phone_country('+49211123456'), phone_type('+491711234567'), phone_format('+49211123456'), phone_format('+49211123456', 'national'),
        phone_format('+49211123456', 'rfc3966'), phone_format('+49211123456', 'e164');
-SELECT phone_country('+999123456789'), phone_type('+999123456789');
+SELECT phone_country('+999123456789'), phone_type('+999123456789'), phone_format('+999123456789'), phone_format('+999123456789', 'e164');
 SELECT phone_format('+49211123456', 'roman');
 
 -- Comparing, hashing, indexes.
@@ -56,4 +59,5 @@ SELECT canonical_contact('phone', '0211 123456');
 SELECT canonical_contact('social', ' @ ');
 SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('email', 'x', NULL);
 SELECT resolve_address('fax', '0211 123456', NULL);
+SELECT resolve_address('fax', '0049 211 123456', NULL);
 SELECT resolve_address('fax', '0211 12', 'DE');
