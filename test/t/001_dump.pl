@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use CrmTest;
 
-my $node = new_server('dump', auth_extra => []);
+my $node = new_server('dump');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
 new_database($node, 'source');

@@ -16,7 +16,8 @@ sub new_server
 {
 	my ($name, %init) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(%init);
+	# Not the locale of whoever runs the tests: addresses beyond ASCII need UTF8.
+	$node->init(%init, extra => [ '-E', 'UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', <<'CONF');
 max_connections = 40
 shared_buffers = 64MB
