@@ -65,7 +65,8 @@ SCHEMA = \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/insight.sql \
-	sql/schema/insight_model.sql
+	sql/schema/insight_model.sql \
+	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)

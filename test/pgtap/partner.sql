@@ -1,0 +1,62 @@
+-- partner: separated responsibilities, the most specific scope, hand-over without gap or overlap, shares that add up.
+BEGIN;
+SET LOCAL search_path = pg_catalog, tap, pg_temp;
+SELECT plan(29);
+
+INSERT INTO crm.customer (customer_id, name, lifecycle) VALUES (901, 'Ann', 'customer'), (902, 'Bob', 'customer'), (903, 'Cy', 'prospect');
+INSERT INTO crm.partner (partner_id, name, position) VALUES (901, 'A', 'manufacturer'), (902, 'B', 'distributor'), (903, 'C', 'retailer'), (904, 'D', 'retailer');
+
+-- The value chain
+SELECT lives_ok($$ INSERT INTO crm.partner_supply VALUES (901, 902), (902, 903) $$, 'partners supply up the chain');
+SELECT throws_ok($$ INSERT INTO crm.partner_supply VALUES (903, 901) $$, '23514', 'partner "C" cannot supply partner "A"', 'a cycle is refused');
+SELECT throws_ok($$ INSERT INTO crm.partner_supply VALUES (903, 904) $$, '23514', NULL, 'equals do not supply each other');
+SELECT throws_ok($$ UPDATE crm.partner SET position = 'supplier' WHERE partner_id = 903 $$, '23514', NULL, 'a partner cannot move below its supplier');
+
+-- One accountable for the same scope, duty, channel and time
+INSERT INTO crm.customer_territory VALUES (901, 'de.west'), (902, 'de.east');
+INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, customer_id, territory, product, duty, valid) VALUES
+    (901, 901, NULL, NULL, NULL, 'accountable: sell, service', '[2020-01-01,)'),
+    (902, 902, NULL, 'de', NULL, 'accountable: sell', '[2020-01-01,)'),
+    (903, 903, NULL, 'de.west', NULL, 'accountable: sell', '[2020-01-01,)'),
+    (904, 904, NULL, NULL, 'tools', 'accountable: sell', '[2020-01-01,)'),
+    (905, 904, 902, NULL, NULL, 'accountable: sell via phone', '[2020-01-01,)');
+SELECT throws_ok($$ INSERT INTO crm.partner_responsibility (partner_id, territory, duty) VALUES (904, 'de', 'accountable: sell via fax') $$, '23P01', NULL, 'a second accountable is refused');
+SELECT lives_ok($$ INSERT INTO crm.partner_responsibility (partner_id, territory, duty, valid) VALUES (904, 'de', 'accountable: market', '[2020-01-01,)'), (904, 'de', 'consulted: sell', '[2020-01-01,)'),
+    (903, 'de', 'consulted: sell', '[2020-01-01,)') $$, 'another duty or role is taken');
+SELECT throws_ok($$ INSERT INTO crm.partner_responsibility (partner_id, territory, duty) VALUES (904, 'de', 'consulted: service') $$, '23P01', NULL, 'the same partner, role and scope twice is refused');
+SELECT throws_ok(format($$ INSERT INTO crm.partner_responsibility (partner_id, duty, valid) VALUES (904, 'informed: sell', %L) $$, v), '23514', NULL, 'bounds refused: ' || v)
+FROM (VALUES ('empty'), ('[2020-01-01,2021-01-01]'), ('(2020-01-01,2021-01-01)')) AS v (v);
+SELECT throws_ok($$ INSERT INTO crm.partner_responsibility (partner_id, customer_id, territory, duty) VALUES (904, 901, 'de', 'informed: sell') $$, '23514', NULL, 'a customer and a territory at once are no scope');
+
+-- The most specific scope
+SELECT is(crm.responsible_partner(901, 'sell'), 903::bigint, 'the narrower territory wins');
+SELECT is(crm.responsible_partner(901, 'service'), 901::bigint, 'what nobody narrower does falls to the widest');
+SELECT is(crm.responsible_partner(902, 'sell', now(), NULL, 'phone'), 904::bigint, 'the customer by name wins over its channel');
+SELECT is(crm.responsible_partner(902, 'sell', now(), NULL, 'email'), 902::bigint, 'and over another channel the territory does');
+SELECT is(crm.responsible_partner(901, 'sell', now(), 'tools.saws'), 904::bigint, 'a product wins over a territory');
+SELECT is(crm.responsible_partner(901, 'sell', '2019-12-31'), NULL::bigint, 'before it began nobody answers');
+SELECT is(crm.responsible_partner(901, 'collect'), NULL::bigint, 'nobody answers for an unassigned duty');
+SELECT throws_ok($$ SELECT crm.responsible_partner(901, 'fly') $$, '22023', NULL, 'an unknown duty is an error');
+INSERT INTO crm.required_duty VALUES ('customer', 'sell'), ('customer', 'collect');
+SELECT results_eq($$ SELECT customer_id, duty FROM crm.responsibility_gap WHERE customer_id BETWEEN 901 AND 903 ORDER BY 1 $$, $$ VALUES (901::bigint, 'collect'), (902, 'collect') $$, 'gaps are the required duties that nobody has');
+SELECT ok(EXISTS (SELECT FROM crm.responsibility_overlap WHERE responsibility_id = 902 AND other_responsibility_id = 903), 'overlapping scopes of different specificity are shown');
+
+-- Hand-over
+SELECT throws_ok($$ SELECT crm.offer_handover(903, 904, 901, now() + interval '1 day') $$, '23514', NULL, 'only the accountable partner offers');
+CREATE TEMP TABLE h AS SELECT crm.offer_handover(903, 903, 904, now() + interval '1 day') AS id;
+SELECT is(crm.responsible_partner(901, 'sell'), 903::bigint, 'until acceptance the old partner answers');
+SELECT throws_ok($$ SELECT crm.accept_handover((SELECT id FROM h), 902) $$, '23514', NULL, 'only the partner that it was offered to accepts');
+SELECT isnt(crm.accept_handover((SELECT id FROM h), 904), NULL, 'it accepts');
+SELECT results_eq($$ SELECT upper(o.valid) = lower(n.valid), n.partner_id FROM crm.handover AS h JOIN crm.partner_responsibility AS o USING (responsibility_id)
+    JOIN crm.partner_responsibility AS n ON n.responsibility_id = h.new_responsibility_id WHERE h.handover_id = (SELECT id FROM h) $$, $$ VALUES (true, 904::bigint) $$, 'the new begins at the instant at which the old ends');
+
+-- Shares
+INSERT INTO crm.objective (objective_id, name, target, period) VALUES (901, 'year', 1000, '[2021-01-01,2022-01-01)');
+INSERT INTO crm.objective_share VALUES (901, 902, 0.7), (901, 903, 0.3);
+SELECT lives_ok('SET CONSTRAINTS crm.objective_share_total IMMEDIATE', 'shares that add up are taken');
+SELECT throws_ok($$ UPDATE crm.objective_share SET share = 0.4 WHERE partner_id = 903 AND objective_id = 901 $$, '23514', 'shares of objective 901 add up to 1.1, not 1', 'shares that do not are refused');
+INSERT INTO crm.purchase (customer_id, purchased_at, amount) VALUES (901, '2021-05-01', 100), (902, '2021-05-01', 50);
+SELECT results_eq($$ SELECT partner_id, actual FROM crm.objective_progress WHERE objective_id = 901 ORDER BY 1 $$, $$ VALUES (902::bigint, 0::numeric), (903, 100) $$, 'purchases count for who was accountable then');
+
+SELECT * FROM finish();
+ROLLBACK;
