@@ -53,7 +53,8 @@ TYPES = \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
-	sql/types/partner.sql
+	sql/types/partner.sql \
+	sql/types/announce.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.
 SCHEMA = \

@@ -24,6 +24,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -97,6 +98,7 @@ typedef struct Delta
 } Delta;
 
 PG_FUNCTION_INFO_V1(crm_setup);
+PG_FUNCTION_INFO_V1(crm_announce);
 
 static char *
 script_directory(void)
@@ -735,4 +737,38 @@ crm_setup(PG_FUNCTION_ARGS)
 	SPI_finish();
 	AtEOXact_GUC(true, guc_level);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(result.data, result.len));
+}
+
+static bool announcing = false;
+
+static void
+announce_at_commit(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT && announcing)
+		ereport(NOTICE,
+				(errmsg("extension \"crm\" has brought types and functions"),
+				 errhint("Use \"SELECT crm.setup();\" to create its tables, views and triggers, as the role that is to own them.")));
+	announcing = false;
+}
+
+/*
+ * Called at the end of the extension script, in which messages below a warning
+ * are turned off: says what to do next once they are on again, at commit.
+ */
+Datum
+crm_announce(PG_FUNCTION_ARGS)
+{
+	static bool registered = false;
+
+	if (!creating_extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function \"%s\" can be called from the extension script only", "crm.announce")));
+	if (!registered)
+	{
+		RegisterXactCallback(announce_at_commit, NULL);
+		registered = true;
+	}
+	announcing = true;
+	PG_RETURN_VOID();
 }
