@@ -43,10 +43,13 @@
 #define KEYS_PER_STATEMENT 10000
 
 /*
- * Keys that are summed up before they are written, about 200 MB.  A single
- * statement with more writes several runs, each in the order of the keys.
+ * Keys that are summed up at a time, about 200 MB.  A statement with more is
+ * read several times, for one range of customers after the other, so that each
+ * key is still written once and all in order.
  */
+#ifndef MAX_KEYS
 #define MAX_KEYS 1000000
+#endif
 
 /* The rules: what an outcome tells, and how fast a channel forgets. */
 
@@ -144,6 +147,9 @@ typedef struct LoopState
 	Oid			score_type;
 	bool		any_inbound;
 	bool		any_bounced;
+	int64		low;			/* customers of this reading: from here ... */
+	int64		high;			/* ... to before here, if bounded */
+	bool		bounded;
 	FmgrInfo	compare_channels;
 } LoopState;
 
@@ -419,6 +425,7 @@ absorb_row(LoopState *state, TupleTableSlot *slot)
 	Datum	   *values = slot->tts_values;
 	Oid			direction = DatumGetObjectId(values[c->direction - 1]);
 	Oid			outcome = DatumGetObjectId(values[c->outcome - 1]);
+	bool		outbound = direction == state->outbound;
 	TimestampTz occurred_at = DatumGetTimestampTz(values[c->occurred_at - 1]);
 	ScoreKey	key;
 	ScoreEntry *entry;
@@ -430,7 +437,12 @@ absorb_row(LoopState *state, TupleTableSlot *slot)
 	int64		half_life;
 	bool		found;
 
+	/* What the outcomes imply is asked of all rows, whoever's turn it is. */
+	state->any_inbound |= !outbound;
+	state->any_bounced |= outbound && outcome == state->bounced;
 	key.customer_id = DatumGetInt64(values[c->customer_id - 1]);
+	if (key.customer_id < state->low || (state->bounded && key.customer_id >= state->high))
+		return;
 	key.channel = DatumGetObjectId(values[c->channel - 1]);
 	find_effect(direction, outcome, &success, &failure);
 	half_life = find_half_life(key.channel);
@@ -457,15 +469,77 @@ absorb_row(LoopState *state, TupleTableSlot *slot)
 			entry->score = NULL;
 	}
 	entry->interactions++;
-	if (direction == state->outbound)
-	{
+	if (outbound)
 		entry->last_outbound = Max(entry->last_outbound, occurred_at);
-		state->any_bounced |= outcome == state->bounced;
-	}
 	else
-	{
 		entry->last_inbound = Max(entry->last_inbound, occurred_at);
-		state->any_inbound = true;
+}
+
+static int
+compare_customers(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Too many keys: keeps the lower half of the customers, and leaves those above
+ * to the next reading.
+ */
+static void
+narrow_range(LoopState *state)
+{
+	int			n = state->scores->members;
+	int64	   *customers = MemoryContextAllocHuge(state->context, n * sizeof(int64));
+	scores_hash *kept = scores_create(state->context, n / 2, NULL);
+	scores_iterator iterator;
+	ScoreEntry *entry;
+	int			i = 0;
+
+	scores_start_iterate(state->scores, &iterator);
+	while ((entry = scores_iterate(state->scores, &iterator)) != NULL)
+		customers[i++] = entry->key.customer_id;
+	qsort(customers, n, sizeof(int64), compare_customers);
+	state->high = customers[n / 2];
+	state->bounded = true;
+	/* A customer has few channels, so there are customers below the middle. */
+	Assert(customers[0] < state->high);
+	pfree(customers);
+
+	scores_start_iterate(state->scores, &iterator);
+	while ((entry = scores_iterate(state->scores, &iterator)) != NULL)
+		if (entry->key.customer_id < state->high)
+		{
+			bool		found;
+			ScoreEntry *copy = scores_insert(kept, entry->key, &found);
+			uint32		status = copy->status;
+
+			*copy = *entry;
+			copy->status = status;
+		}
+	scores_destroy(state->scores);
+	state->scores = kept;
+}
+
+/* Sums up the rows of the customers whose turn it is. */
+static void
+read_rows(LoopState *state, TupleTableSlot *slot)
+{
+	int64		rows = 0;
+
+	tuplestore_rescan(state->trigdata->tg_newtable);
+	while (tuplestore_gettupleslot(state->trigdata->tg_newtable, true, false, slot))
+	{
+		if ((++rows & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(slot, state->columns.last);
+		if (slot->tts_isnull[state->columns.analysed_at - 1])
+			continue;
+		absorb_row(state, slot);
+		if (state->scores->members >= MAX_KEYS)
+			narrow_range(state);
 	}
 }
 
@@ -651,7 +725,6 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 	TupleTableSlot *slot;
 	Oid			caller;
 	int			caller_context;
-	int64		rows = 0;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -686,22 +759,19 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 	state.context = AllocSetContextCreate(CurrentMemoryContext, "crm loop", ALLOCSET_DEFAULT_SIZES);
 	state.scores = scores_create(state.context, 16, NULL);
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation), &TTSOpsMinimalTuple);
-	tuplestore_rescan(trigdata->tg_newtable);
-	while (tuplestore_gettupleslot(trigdata->tg_newtable, true, false, slot))
-	{
-		if ((++rows & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		slot_getsomeattrs(slot, state.columns.last);
-		if (slot->tts_isnull[state.columns.analysed_at - 1])
-			continue;
-		absorb_row(&state, slot);
-		if (state.scores->members >= MAX_KEYS)
-			write_scores(&state);
-	}
+	state.low = PG_INT64_MIN;
+	read_rows(&state, slot);
 	/* Facts are locked before what is derived from them, as an update does. */
 	if (state.any_inbound && is_any_unanswered())
 		run_for_rows(&state, slot, &lock_answered, false, true);
 	write_scores(&state);
+	while (state.bounded)
+	{
+		state.low = state.high;
+		state.bounded = false;
+		read_rows(&state, slot);
+		write_scores(&state);
+	}
 
 	/* Another may have become unanswered until the scores were locked, so ask again. */
 	state.any_inbound = state.any_inbound && is_any_unanswered();

@@ -489,6 +489,8 @@ move_remains(Script *script, Oid schema)
 						   "FOR f, k IN SELECT p.oid, p.prokind FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'crm'::regnamespace "
 						   "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass "
 						   "AND d.objid = p.oid AND d.deptype = 'e') AND p.proowner = current_user::regrole LOOP "
+	/* an earlier one may have taken it along */
+						   "CONTINUE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid = f); "
 						   "EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', f); END LOOP; END $do$;");
 	if (SPI_execute(sql.data, false, 0) < 0)
 		elog(ERROR, "SPI_execute failed: %s", sql.data);
