@@ -68,7 +68,7 @@ new_database($subscriber, 'shop');
 $subscriber->safe_psql('shop', 'TRUNCATE crm.installation, crm.outcome_effect, crm.channel_policy, crm.value_chain CASCADE', extra_params => [ '-U', 'crm_owner' ]);
 $primary->safe_psql('shop', 'CREATE PUBLICATION crm FOR TABLES IN SCHEMA crm');
 $subscriber->safe_psql('shop', sprintf('CREATE SUBSCRIPTION crm CONNECTION $$%s$$ PUBLICATION crm', $primary->connstr('shop')));
-$subscriber->wait_for_subscription_sync($primary, 'crm');
+$subscriber->wait_for_subscription_sync($primary, 'crm', 'shop');
 load_facts_again($primary);
 $primary->safe_psql('shop', <<'SQL', extra_params => [ '-U', 'crm_owner' ]);
 SET crm.loop = deferred;
