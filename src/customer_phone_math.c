@@ -72,7 +72,7 @@ crm_phone_parse(const char *input, int64_t *phone)
 		{
 			if (digits == 0 && *p == '0')
 				return "no country code begins with 0";
-			if (*p == '0' && p[-1] == '(' && p[1] == ')' && is_trunk_prefix(*phone))
+			if (*p == '0' && p[-1] == '(' && p[1] == ')' && digits <= 3 && is_trunk_prefix(*phone))
 				continue;
 			if (++digits > 15)
 				return "it has more than 15 digits";
@@ -139,7 +139,8 @@ crm_phone_clean(const char *input, char *cleaned, int *first_group)
 			continue;
 		}
 		/* a trunk prefix in brackets goes only with a country code before it */
-		if (*p == '0' && p > input && p[-1] == '(' && p[1] == ')' && digits > 0 && is_trunk_prefix(value))
+		if (*p == '0' && p > input && p[-1] == '(' && p[1] == ')' &&
+			digits > 0 && digits <= 5 && is_trunk_prefix(value))
 			continue;
 		cleaned[n++] = *p;
 		value = digits < 6 ? value * 10 + (*p - '0') : value;

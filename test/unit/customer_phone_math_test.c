@@ -64,6 +64,8 @@ main(void)
 
 	ok(reads_as("+49 (0)211/123-456", 49211123456) && reads_as("TEL:+1.212.555.0123", 12125550123), "numbers in international form");
 	ok(reads_as("+39 (0)6 1234 5678", 390612345678), "Italy's 0 belongs to the number");
+	ok(reads_as("+1 212 555 (0)123", 12125550123) && cleans_as("+1 212 555 (0)123", "+12125550123", 1),
+	   "a bracketed 0 is a trunk prefix right behind the country code only");
 	ok(reads_as("+1234567", CRM_PHONE_MIN + 234567) && reads_as("+999999999999999", CRM_PHONE_MAX), "7 to 15 digits");
 	ok(cleans_as("Tel.: 0211/123456 (abends)", "0211123456", 4), "words before and behind are left out");
 	ok(cleans_as("+49 (0)211 123456", "+49211123456", 2) && cleans_as("49 211 123456", "49211123456", 2), "the first group is told");
