@@ -172,27 +172,18 @@ BEGIN
             CONTINUE WHEN fit.parameters IS NULL OR array_position(fit.parameters, NULL) IS NOT NULL;
             -- What has its maximum on a boundary predicts by a simpler model; of no drop-out that is the NBD.
             CONTINUE WHEN k <> 'gamma_gamma' AND fit.boundary IS NOT NULL AND fit.boundary <> 'no_dropout';
-            IF k = 'gamma_gamma' OR best IS NULL OR fit.log_likelihood > best_likelihood THEN
-                IF k = 'gamma_gamma' AND fit.boundary IS NOT NULL THEN
-                    CONTINUE;
-                END IF;
-                INSERT INTO crm.model (kind, currency, peer_group, parameters, log_likelihood, customers, purchases,
-                                       standard_errors, covariance, converged, boundary, as_of)
-                VALUES (coalesce(fit.model, k), g.currency, g.peer_group, fit.parameters, fit.log_likelihood, fit.customers,
-                        g.purchases, fit.standard_errors, fit.covariance, fit.converged, fit.boundary, as_of)
-                RETURNING model_id INTO id;
-                IF k = 'gamma_gamma' THEN
-                    PERFORM crm.make_current(id);
-                ELSE
-                    best := id;
-                    best_likelihood := fit.log_likelihood;
-                    best_kind := k;
-                END IF;
-            ELSE
-                INSERT INTO crm.model (kind, currency, peer_group, parameters, log_likelihood, customers, purchases,
-                                       standard_errors, covariance, converged, boundary, as_of)
-                VALUES (coalesce(fit.model, k), g.currency, g.peer_group, fit.parameters, fit.log_likelihood, fit.customers,
-                        g.purchases, fit.standard_errors, fit.covariance, fit.converged, fit.boundary, as_of);
+            CONTINUE WHEN k = 'gamma_gamma' AND fit.boundary IS NOT NULL;
+            INSERT INTO crm.model (kind, currency, peer_group, parameters, log_likelihood, customers, purchases,
+                                   standard_errors, covariance, converged, boundary, as_of)
+            VALUES (coalesce(fit.model, k), g.currency, g.peer_group, fit.parameters, fit.log_likelihood, fit.customers,
+                    g.purchases, fit.standard_errors, fit.covariance, fit.converged, fit.boundary, as_of)
+            RETURNING model_id INTO id;
+            IF k = 'gamma_gamma' THEN
+                PERFORM crm.make_current(id);
+            ELSIF best IS NULL OR fit.log_likelihood > best_likelihood THEN
+                best := id;
+                best_likelihood := fit.log_likelihood;
+                best_kind := k;
             END IF;
             RAISE NOTICE 'crm.fit_models: % of % groups, % for %: log-likelihood % of % customers',
                 done, g.groups, k, concat_ws(' ', g.currency, g.peer_group), round(fit.log_likelihood::numeric, 3), fit.customers;
