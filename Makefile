@@ -41,6 +41,7 @@ OBJS = \
 	src/insight_discrete_math.o \
 	src/insight_fit_math.o \
 	src/insight_predict_math.o \
+	src/outbox.o \
 	src/partner.o \
 	src/partner_gist.o \
 	src/partner_math.o
@@ -53,6 +54,7 @@ TYPES = \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
+	sql/types/outbox.sql \
 	sql/types/partner.sql \
 	sql/types/announce.sql
 
@@ -67,6 +69,9 @@ SCHEMA = \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
+	sql/schema/consent.sql \
+	sql/schema/consent_request.sql \
+	sql/schema/outbox.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
