@@ -278,6 +278,8 @@ BEGIN
                 HINT = 'Cancel it and write another.',
                 SCHEMA = 'crm', TABLE = 'message', CONSTRAINT = 'message_unchanged';
         END IF;
+        new.begun_at := old.begun_at;
+        new.finished_at := old.finished_at;
         IF new.status IN ('sent', 'bounced', 'failed', 'dead', 'cancelled', 'unknown') AND new.status <> old.status THEN
             new.finished_at := clock_timestamp();
         ELSIF new.status = 'ready' THEN
