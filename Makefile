@@ -73,6 +73,7 @@ SCHEMA = \
 	sql/schema/consent_request.sql \
 	sql/schema/outbox.sql \
 	sql/schema/outbox_send.sql \
+	sql/schema/outbox_reply.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql

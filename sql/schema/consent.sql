@@ -329,12 +329,12 @@ CREATE INDEX consent_current ON crm.consent (customer_id, channel, purpose) WHER
 CREATE INDEX consent_customer ON crm.consent (customer_id, recorded_at DESC);
 CREATE INDEX consent_basis ON crm.consent (basis);
 CREATE INDEX consent_lifts_index ON crm.consent (lifts) WHERE lifts IS NOT NULL;
-CREATE UNIQUE INDEX consent_interaction ON crm.consent (interaction_id) WHERE interaction_id IS NOT NULL;
+CREATE UNIQUE INDEX consent_interaction ON crm.consent (interaction_id, status) WHERE interaction_id IS NOT NULL;
 COMMENT ON INDEX crm.consent_current IS 'what counts at present for a customer';
 COMMENT ON INDEX crm.consent_customer IS 'a customer''s history of consent';
 COMMENT ON INDEX crm.consent_basis IS 'entries by basis';
 COMMENT ON INDEX crm.consent_lifts_index IS 'what takes an objection back';
-COMMENT ON INDEX crm.consent_interaction IS 'an interaction brings one entry at most';
+COMMENT ON INDEX crm.consent_interaction IS 'an interaction brings one entry of a kind at most';
 
 CREATE FUNCTION crm.consent_before() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -243,7 +243,7 @@ COMMENT ON TRIGGER contact_need ON crm.legal_basis IS 'keeps crm.contact_need';
 UPDATE crm.legal_basis SET strength = strength;
 
 CREATE VIEW crm.contact_permission WITH (security_invoker = true) AS
-SELECT c.customer_id, t.channel, n.purpose, t.contact_point_id, k.consent_id
+SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose) t.customer_id, t.channel, n.purpose, t.contact_point_id, k.consent_id
 FROM crm.customer AS c
 JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
 LEFT JOIN (SELECT DISTINCT d.country FROM crm.contact_need AS d) AS g ON g.country = c.country
@@ -257,9 +257,13 @@ LEFT JOIN LATERAL (
     ORDER BY k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC LIMIT 1) AS k ON true
 WHERE t.blocked_at IS NULL AND n.purpose <> ''
   AND CASE WHEN k.consent_id IS NULL THEN n.strength <= 10
-           ELSE k.status = 'granted' AND k.strength >= n.strength AND (k.expires_at > now() OR k.expires_at IS NULL) END;
+           ELSE k.status = 'granted' AND k.strength >= n.strength AND (k.expires_at > now() OR k.expires_at IS NULL) END
+  -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
+  AND CASE WHEN (SELECT count(*) FROM (SELECT FROM crm.suppression LIMIT 1) AS any_suppressed) > 0
+           THEN NOT crm.is_suppressed(t.channel, t.address) ELSE true END
+ORDER BY t.customer_id, t.channel, n.purpose, t.is_primary DESC, t.contact_point_id;
 COMMENT ON VIEW crm.contact_permission IS
-    'which contact points may be used for which advertising purpose: usable and permitted, whatever the hour and the caps. Listed purposes; the list of suppressed addresses is not looked at here';
+    'over which channels each customer may be contacted for which advertising purpose, and where: usable and permitted at present, whatever the hour and the caps; for the purposes of crm.purpose';
 COMMENT ON COLUMN crm.contact_permission.customer_id IS 'customer';
 COMMENT ON COLUMN crm.contact_permission.channel IS 'channel';
 COMMENT ON COLUMN crm.contact_permission.purpose IS 'purpose';

@@ -94,7 +94,7 @@ CREATE FUNCTION crm.contact_check(customer_ids bigint[], channels crm.channel[],
                                   ats timestamptz[], message_ids bigint[], waiting boolean)
     RETURNS TABLE (ordinal bigint, customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint,
                    refusal text, detail text, next_at timestamptz)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -210,7 +210,7 @@ REVOKE ALL ON FUNCTION crm.contact_check(bigint[], crm.channel[], bigint[], text
 
 CREATE FUNCTION crm.contact_options(customer_ids bigint[], purpose text DEFAULT 'marketing', at timestamptz DEFAULT now())
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, refusal text, detail text, next_at timestamptz)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column

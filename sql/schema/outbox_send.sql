@@ -106,7 +106,7 @@ COMMENT ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) I
 REVOKE ALL ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.check_lease(message crm.message, token bigint, statuses text[]) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF message.message_id IS NULL THEN
         RAISE no_data_found USING MESSAGE = 'this message does not exist';
