@@ -640,6 +640,58 @@ refine(const Problem *problem, double *theta, const double *hessian, double fact
 }
 
 /*
+ * Puts the mean of each feature at 0 and its standard deviation at 1, over all
+ * customers whose feature is known; what is not a number is not known and gets
+ * the mean.  A feature that is the same for all has deviation 1.
+ */
+void
+crm_prior_standardise(CrmPriorRows *rows, double *mean, double *deviation)
+{
+	int			p = rows->features;
+
+	for (int j = 0; j < p; j++)
+	{
+		int128		sum = 0;
+		int128		squares = 0;
+		double		known = 0;
+		double		largest = 0;
+		double		scale;
+		int			exponent;
+
+		for (size_t i = 0; i < rows->rows; i++)
+			if (fabs(rows->feature[i * p + j]) > largest)
+				largest = fabs(rows->feature[i * p + j]);
+		(void) frexp(largest, &exponent);
+		scale = ldexp(1, 60 - exponent);
+		for (size_t i = 0; i < rows->rows; i++)
+			if (!isnan(rows->feature[i * p + j]))
+			{
+				add(&sum, rows->feature[i * p + j] * scale, rows->customers[i]);
+				known += rows->customers[i];
+			}
+		mean[j] = known > 0 ? (double) sum / scale / known : 0;
+		/* Squares of differences, which do not cancel. */
+		scale = ldexp(1, 58 - 2 * exponent);
+		for (size_t i = 0; i < rows->rows; i++)
+			if (!isnan(rows->feature[i * p + j]))
+			{
+				double		x = rows->feature[i * p + j] - mean[j];
+
+				add(&squares, x * x * scale, rows->customers[i]);
+			}
+		deviation[j] = known > 0 ? sqrt((double) squares / scale / known) : 0;
+		if (!(deviation[j] > 1e-7 * fabs(mean[j])) || !(deviation[j] > 1e-30))
+			deviation[j] = 1;
+		for (size_t i = 0; i < rows->rows; i++)
+		{
+			float	   *x = &rows->feature[i * p + j];
+
+			*x = isnan(*x) ? 0 : (float) ((*x - mean[j]) / deviation[j]);
+		}
+	}
+}
+
+/*
  * Fits the rows.  The features are changed.  The penalty on each weight but
  * the intercept is ridge/2 times its square.
  */

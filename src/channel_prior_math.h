@@ -34,7 +34,7 @@ typedef struct CrmPriorRows
 	double	   *success;
 	double	   *failure;		/* not both 0 */
 	uint32_t   *customers;		/* how many */
-	float	   *feature;		/* row by row */
+	float	   *feature;		/* row by row; NaN, not known, only in crm_prior_standardise() */
 } CrmPriorRows;
 
 typedef enum CrmPriorBoundary
@@ -76,6 +76,7 @@ typedef struct CrmPriorSlopes
 typedef bool (*CrmPriorStop) (void);
 
 extern CrmPriorStatus crm_prior_fit(const CrmPriorRows *rows, double ridge, CrmPriorStop stop, CrmPriorFit *fit);
+extern void crm_prior_standardise(CrmPriorRows *rows, double *mean, double *deviation);
 extern bool crm_prior_slopes(const CrmPriorRows *rows, const double *theta, CrmPriorStop stop, CrmPriorSlopes *slopes);
 extern uint64_t crm_prior_hash(double success, double failure, const float *feature, int features);
 extern void crm_prior_shapes(double logit, double strength, double *a, double *b);

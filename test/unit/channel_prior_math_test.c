@@ -408,6 +408,29 @@ test_edges(void)
 }
 
 static void
+test_standardise(void)
+{
+	CrmPriorRows r = new_rows(4, 3);
+	const float features[] = {1, 7, NAN, 3, 7, NAN, NAN, 7, NAN, 1e6, 7, NAN};
+	double		mean[3],
+				deviation[3],
+				m = (1 + 2 * 3 + 1e6) / 4,
+				d = sqrt(((1 - m) * (1 - m) + 2 * (3 - m) * (3 - m) + (1e6 - m) * (1e6 - m)) / 4);
+	bool		fine = true;
+
+	memcpy(r.feature, features, sizeof(features));
+	for (int i = 0; i < 4; i++)
+		r.customers[i] = 1 + (i == 1);
+	crm_prior_standardise(&r, mean, deviation);
+	ok(fabs(mean[0] - m) < 1e-9 * m && fabs(deviation[0] - d) < 1e-9 * d, "mean and deviation of what is known");
+	ok(mean[1] == 7 && deviation[1] == 1 && mean[2] == 0 && deviation[2] == 1, "a feature that is the same for all, or known of nobody");
+	for (int i = 0; i < 12; i++)
+		fine = fine && fabs(r.feature[i] - (isnan(features[i]) ? 0 : (features[i] - mean[i % 3]) / deviation[i % 3])) < 1e-6;
+	ok(fine, "features in deviations from the mean, 0 where not known");
+	drop_rows(r);
+}
+
+static void
 test_shapes(void)
 {
 	double		a,
@@ -481,6 +504,7 @@ main(void)
 	test_regression(true);
 	test_many();
 	test_edges();
+	test_standardise();
 	test_shapes();
 	test_loss();
 	printf("1..%d\n", tests);
