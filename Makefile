@@ -27,6 +27,9 @@ OBJS = \
 	src/channel_beta.o \
 	src/channel_beta_math.o \
 	src/channel_best_math.o \
+	src/channel_prior.o \
+	src/channel_prior_loss.o \
+	src/channel_prior_math.o \
 	src/history.o \
 	src/history_math.o \
 	src/history_numeric.o \
@@ -51,6 +54,7 @@ TYPES = \
 	sql/types/crm.sql \
 	sql/types/customer.sql \
 	sql/types/channel.sql \
+	sql/types/prior.sql \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
@@ -74,6 +78,7 @@ SCHEMA = \
 	sql/schema/outbox.sql \
 	sql/schema/outbox_send.sql \
 	sql/schema/outbox_reply.sql \
+	sql/schema/prior.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
