@@ -27,6 +27,8 @@ OBJS = \
 	src/channel_beta.o \
 	src/channel_beta_math.o \
 	src/channel_best_math.o \
+	src/channel_gap.o \
+	src/channel_gap_math.o \
 	src/history.o \
 	src/history_math.o \
 	src/history_numeric.o \
@@ -50,6 +52,7 @@ TYPES = \
 	sql/types/crm.sql \
 	sql/types/customer.sql \
 	sql/types/channel.sql \
+	sql/types/choice.sql \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
