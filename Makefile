@@ -70,6 +70,7 @@ SCHEMA = \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
+	sql/schema/prior.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
