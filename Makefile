@@ -71,6 +71,7 @@ SCHEMA = \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
 	sql/schema/prior.sql \
+	sql/schema/choice.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
