@@ -65,29 +65,29 @@ COMMENT ON COLUMN crm.channel_preference.last_inbound_at IS 'newest contact that
 COMMENT ON COLUMN crm.channel_preference.prior_success IS 'successes that the prior is worth, what customers like this one do';
 COMMENT ON COLUMN crm.channel_preference.prior_failure IS 'failures that the prior is worth';
 
--- The windows are ordered so that the best comes first; what is asked of the others (arrays, the next best) is computed
--- only where a query selects it.
+-- The window is ordered so that the best comes first; scores are read again for the best alone. What is asked of the others
+-- (arrays, the next best) is computed only where a query selects it.
 CREATE VIEW crm.best_channel WITH (security_invoker = true) AS
 SELECT s.customer_id,
        s.channel::text AS channel,
-       s.a / (s.a + s.b) AS mean,
-       crm.beta_quantile(0.05, s.a, s.b) AS lower,
-       crm.beta_quantile(0.95, s.a, s.b) AS upper,
+       k.a / (k.a + k.b) AS mean,
+       crm.beta_quantile(0.05, k.a, k.b) AS lower,
+       crm.beta_quantile(0.95, k.a, k.b) AS upper,
        (crm.probability_best(s.all_a, s.all_b, s.response_value, s.all_cost))[1] AS probability_best,
        s.value AS expected_value,
        s.channels,
        s.next_channel::text AS next_channel,
        s.next_value,
-       s.successes,
-       s.failures,
-       s.observations,
+       k.a - s.prior_success AS successes,
+       k.b - s.prior_failure AS failures,
+       coalesce(crm.observations(s.score), 0) AS observations,
        s.last_contact_at,
        s.contact_point_id,
        s.consent_id,
-       CASE WHEN s.observations = 0
-            THEN format('not yet tried; of customers like this one %s %% answer', round((100 * s.a / (s.a + s.b))::numeric, 1))
-            ELSE format('%s of %s recent contacts answered, older ones counting less; expected %s %%', round(s.successes::numeric, 1),
-                        round((s.successes + s.failures)::numeric, 1), round((100 * s.a / (s.a + s.b))::numeric, 1)) END
+       CASE WHEN s.score IS NULL OR crm.observations(s.score) = 0
+            THEN format('not yet tried; of customers like this one %s %% answer', round((100 * k.a / (k.a + k.b))::numeric, 1))
+            ELSE format('%s of %s recent contacts answered, older ones counting less; expected %s %%', round((k.a - s.prior_success)::numeric, 1),
+                        round((k.a - s.prior_success + k.b - s.prior_failure)::numeric, 1), round((100 * k.a / (k.a + k.b))::numeric, 1)) END
        || CASE WHEN s.channels = 1 THEN '; the only channel permitted'
                ELSE format('; worth %s after cost, %s %s', round(s.value::numeric, 2), s.next_channel, round(s.next_value::numeric, 2)) END AS reason
 FROM (SELECT q.*,
@@ -95,15 +95,12 @@ FROM (SELECT q.*,
              count(*) OVER everything AS channels,
              lead(q.channel) OVER best AS next_channel,
              lead(q.value) OVER best AS next_value,
-             array_agg(greatest(q.a, 0.01)) OVER everything AS all_a,
-             array_agg(greatest(q.b, 0.01)) OVER everything AS all_b,
+             array_agg(greatest(q.prior_success + coalesce(crm.successes(q.score, now()), 0), 0.01)) OVER everything AS all_a,
+             array_agg(greatest(q.prior_failure + coalesce(crm.failures(q.score, now()), 0), 0.01)) OVER everything AS all_b,
              array_agg(q.unit_cost) OVER everything AS all_cost
       FROM (SELECT m.customer_id, m.channel, m.contact_point_id, m.consent_id,
-                   k.a, k.b, v.response_value, y.unit_cost,
-                   v.response_value * (k.a / (k.a + k.b)) - y.unit_cost AS value,
-                   coalesce(crm.successes(t.score, now()), 0) AS successes,
-                   coalesce(crm.failures(t.score, now()), 0) AS failures,
-                   coalesce(crm.observations(t.score), 0) AS observations,
+                   p.a AS prior_success, p.b AS prior_failure, t.score, v.response_value, y.unit_cost,
+                   v.response_value * coalesce(crm.score_mean(t.score, p.a, p.b, now()), p.a / (p.a + p.b)) - y.unit_cost AS value,
                    greatest(t.last_outbound_at, t.last_inbound_at) AS last_contact_at
             FROM crm.contact_permission AS m
             JOIN crm.customer_prior AS p ON p.customer_id = m.customer_id AND p.channel = m.channel
@@ -112,12 +109,12 @@ FROM (SELECT q.*,
             CROSS JOIN (SELECT v.response_value::double precision AS response_value
                         FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
             LEFT JOIN crm.customer_channel AS t ON t.customer_id = m.customer_id AND t.channel = m.channel
-            CROSS JOIN LATERAL (SELECT p.a + coalesce(crm.successes(t.score, now()), 0) AS a,
-                                       p.b + coalesce(crm.failures(t.score, now()), 0) AS b) AS k
             WHERE m.purpose = 'marketing') AS q
       WINDOW best AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel),
              everything AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel
                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS s
+CROSS JOIN LATERAL (SELECT s.prior_success + coalesce(crm.successes(s.score, now()), 0) AS a,
+                           s.prior_failure + coalesce(crm.failures(s.score, now()), 0) AS b) AS k
 WHERE s.place = 1;
 COMMENT ON VIEW crm.best_channel IS
     'the channel over which each customer is best reached for marketing, as of now, among those he may be contacted over: that of the greatest expected value. No row: none is permitted';
