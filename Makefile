@@ -72,6 +72,7 @@ SCHEMA = \
 	sql/schema/insight_model.sql \
 	sql/schema/prior.sql \
 	sql/schema/choice.sql \
+	sql/schema/choice_hour.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql

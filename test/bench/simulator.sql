@@ -35,23 +35,27 @@ UPDATE crm.channel_policy SET unit_cost = 0, cap = NULL, cap_window = NULL, quie
 
 -- The world ------------------------------------------------------------------------------------------------------
 
-CREATE TABLE simulation.channel AS
-SELECT c AS channel, k, (ARRAY[-1.6, -2.0, -1.3, -2.2, -2.8, -1.9])[k] AS level,
-       ARRAY[0.75 * simulation.normal(), 0.75 * simulation.normal(), 0.75 * simulation.normal()] AS weight,
-       0.5 * simulation.normal() AS trend
-FROM unnest('{phone,social,email,letter,fax,visit}'::crm.channel[]) WITH ORDINALITY AS u (c, k);
+CREATE TABLE simulation.channel (channel crm.channel PRIMARY KEY, k integer, level double precision, weight double precision[], trend double precision);
+INSERT INTO simulation.channel VALUES
+    ('phone',  1, -0.85, '{0.8,-0.4,0.3}',  0.4),
+    ('social', 2, -1.45, '{-0.6,0.8,0.5}',  0.3),
+    ('email',  3, -0.25, '{0.3,0.5,-0.7}', -0.4),
+    ('letter', 4, -1.75, '{-0.7,-0.3,0.6}', -0.3),
+    ('fax',    5, -2.20, '{0.5,-0.6,-0.5}', 0.2),
+    ('visit',  6, -1.30, '{-0.3,0.6,-0.4}', 0.5);
+COMMENT ON COLUMN simulation.channel.trend IS 'change of the level in 52 weeks';
 
 INSERT INTO crm.customer (customer_id, name, kind, country, created_at)
 SELECT i, 'Customer ' || i, 'person', 'DE', now() - (:weeks + 1) * interval '7 days' FROM generate_series(1, :customers) AS i;
 
 CREATE TABLE simulation.person AS
-SELECT i::bigint AS customer_id, simulation.normal() AS x1, simulation.normal() AS x2, (random() < 0.5)::int::double precision AS x3
+SELECT i::bigint AS customer_id, simulation.normal() AS x1, simulation.normal() AS x2, CASE WHEN random() < 0.5 THEN 1 ELSE -1 END::double precision AS x3
 FROM generate_series(1, :customers) AS i;
 ALTER TABLE simulation.person ADD PRIMARY KEY (customer_id);
 
 -- Each channel is permitted to 7 of 10 customers; everyone has one.
 CREATE TABLE simulation.truth AS
-SELECT p.customer_id, c.channel, c.level + c.weight[1] * p.x1 + c.weight[2] * p.x2 + c.weight[3] * 2 * (p.x3 - 0.5) AS known,
+SELECT p.customer_id, c.channel, c.level + c.weight[1] * p.x1 + c.weight[2] * p.x2 + c.weight[3] * p.x3 AS known,
        simulation.normal() AS own, c.trend, (random() < 0.7 OR p.customer_id % 6 = c.k - 1) AS allowed
 FROM simulation.person AS p, simulation.channel AS c;
 ALTER TABLE simulation.truth ADD PRIMARY KEY (customer_id, channel);
@@ -74,6 +78,14 @@ BEGIN
     END IF;
 END $$;
 VACUUM ANALYZE;
+
+\echo The world, as shares of what somebody gets who knows everything:
+WITH p AS (SELECT t.customer_id, t.channel, t.known, simulation.probability(t.known, t.own, 0, 0) AS p FROM simulation.truth AS t WHERE t.allowed),
+     best AS (SELECT channel, row_number() OVER (ORDER BY sum(p) DESC) AS place FROM p GROUP BY channel),
+     c AS (SELECT max(p) AS best, avg(p) AS mean, (array_agg(p ORDER BY place))[1] AS one, (array_agg(p ORDER BY known DESC))[1] AS by_feature
+           FROM p JOIN best USING (channel) GROUP BY customer_id)
+SELECT round((sum(mean) / sum(best))::numeric, 3) AS random, round((sum(one) / sum(best))::numeric, 3) AS one_channel_for_all,
+       round((sum(by_feature) / sum(best))::numeric, 3) AS true_model_of_features, round(avg(best)::numeric, 3) AS best_rate FROM c;
 
 CREATE TABLE simulation.week (
     week integer PRIMARY KEY, decisions bigint, oracle double precision, policy double precision, random double precision, answers bigint,
@@ -140,5 +152,3 @@ SELECT round((sum(policy) / sum(oracle))::numeric, 4) AS crm,
        sum(decisions) AS decisions, sum(answers) AS answers, round(avg(oracle / decisions)::numeric, 4) AS oracle_rate,
        round(min(least_propensity)::numeric, 6) AS least_propensity
 FROM simulation.week;
-SELECT t.channel, round((sum(simulation.probability(t.known, t.own, t.trend, 0)) FILTER (WHERE t.allowed) / count(*) FILTER (WHERE t.allowed))::numeric, 4) AS rate
-FROM simulation.truth AS t GROUP BY 1 ORDER BY 1;

@@ -91,5 +91,45 @@ SELECT is((SELECT count(*) FROM many WHERE customer_id = 3 AND channel = 'letter
 
 SELECT ok(pg_temp.plan_of($$ SELECT * FROM crm.best_channel WHERE customer_id = 1 $$) ~ 'customer_id = .?1', 'one customer is found by his key');
 
+-- The best hour ----------------------------------------------------------------------------------------------------
+
+UPDATE crm.customer SET time_zone = 'Asia/Tokyo' WHERE customer_id > 300;
+SELECT is_empty('SELECT * FROM crm.best_hour WHERE customer_id = 20', 'nothing was tried at any hour: no hour is better');
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
+SELECT c.customer_id, 'letter', 'outbound', CASE WHEN h.hour = 18 AND c.customer_id <> 301 OR c.customer_id % 4 = 0 THEN 'replied' ELSE 'unanswered' END::crm.outcome,
+       (date_trunc('day', now() AT TIME ZONE coalesce(c.time_zone, current_setting('TimeZone'))) - w.week * interval '7 days' + h.hour * interval '1 hour')
+           AT TIME ZONE coalesce(c.time_zone, current_setting('TimeZone'))
+FROM crm.customer AS c, generate_series(1, 4) AS w (week), unnest('{9,18}'::integer[]) AS h (hour)
+WHERE c.customer_id BETWEEN 201 AND 397;
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
+SELECT 301, 'letter', 'outbound', 'replied', (date_trunc('day', now() AT TIME ZONE 'Asia/Tokyo') - w * interval '7 days' + interval '20 hours') AT TIME ZONE 'Asia/Tokyo'
+FROM generate_series(1, 6) AS w;
+SELECT ok(crm.refresh_hours() >= 3, 'hours of all customers');
+SELECT results_eq($$ SELECT hour FROM crm.channel_hour WHERE channel = 'letter' ORDER BY hour $$, 'VALUES (9), (18), (20)', 'in each customer''s own time zone');
+SELECT ok((SELECT e.relative_rate > 1.3 AND m.relative_rate < 0.7 AND e.strength BETWEEN 2 AND 200
+           FROM crm.channel_hour AS e, crm.channel_hour AS m WHERE e.channel = 'letter' AND e.hour = 18 AND m.channel = 'letter' AND m.hour = 9), 'the evening is better');
+SELECT results_eq($$ SELECT hour, preference FROM crm.best_hour WHERE customer_id = 20 AND channel = 'letter' ORDER BY preference LIMIT 1 $$, 'VALUES (18, 1)',
+                  'who was never contacted is taken to be like all');
+SELECT results_eq($$ SELECT hour, time_zone FROM crm.best_hour WHERE customer_id = 301 AND channel = 'letter' AND preference = 1 $$, $$ VALUES (20, 'Asia/Tokyo') $$,
+                  'who always answers at eight is best reached at eight, though hardly anyone else was');
+SELECT ok((SELECT bool_and(rate > 0 AND rate < 1 AND (observations = 0 OR rate <> expected)) AND max(preference) <= 3 AND count(*) > 390 FROM crm.best_hour), 'rates are rates, three hours at most');
+SELECT ok((SELECT own.rate > own.expected AND own.rate < 1 FROM crm.best_hour AS own WHERE customer_id = 301 AND channel = 'letter' AND hour = 20), 'his own contacts pull, and do not outdo');
+SELECT throws_ok($$ SELECT crm.refresh_hours('infinity') $$, '22008', NULL, 'hours as of a finite time');
+
+-- What came of decisions --------------------------------------------------------------------------------------------
+
+INSERT INTO crm.customer (customer_id, name) SELECT i, 'D' || i FROM generate_series(501, 504) AS i;
+INSERT INTO crm.contact_point (customer_id, channel, address) SELECT i, 'letter', 'Y ' || i FROM generate_series(501, 504) AS i;
+CREATE TEMP TABLE decision AS SELECT * FROM crm.choose_channels('{501,502,503,504}', at => now() - interval '60 days');
+CREATE TEMP TABLE later AS SELECT * FROM crm.choose_channels('{501}', at => now() - interval '50 days');
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
+VALUES (501, 'letter', 'outbound', 'unanswered', now() - interval '60 days'), (501, 'letter', 'outbound', 'replied', now() - interval '50 days'),
+       (502, 'letter', 'outbound', 'sent', now() - interval '59 days'), (502, 'letter', 'inbound', 'replied', now() - interval '40 days'),
+       (503, 'letter', 'outbound', 'sent', now() - interval '59 days'), (503, 'letter', 'inbound', 'replied', now() - interval '10 days');
+SELECT results_eq('SELECT customer_id, contacted, answered, reward FROM crm.decision_outcome WHERE customer_id > 500 ORDER BY decision_id',
+                  $$ VALUES (501::bigint, true, false, 0::double precision), (502, true, true, 1), (503, true, false, 0), (504, false, false, NULL), (501, true, true, 1) $$,
+                  'an answer counts for the newest decision before it, within the window; what was not carried out for nothing');
+SELECT is((SELECT (crm.policy_value(reward, propensity, 1)).n FROM crm.decision_outcome WHERE customer_id > 500), 4::bigint, 'and can be judged');
+
 SELECT * FROM finish();
 ROLLBACK;
