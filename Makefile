@@ -30,6 +30,8 @@ OBJS = \
 	src/channel_prior.o \
 	src/channel_prior_loss.o \
 	src/channel_prior_math.o \
+	src/channel_gap.o \
+	src/channel_gap_math.o \
 	src/history.o \
 	src/history_math.o \
 	src/history_numeric.o \
@@ -55,6 +57,7 @@ TYPES = \
 	sql/types/customer.sql \
 	sql/types/channel.sql \
 	sql/types/prior.sql \
+	sql/types/choice.sql \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
@@ -79,6 +82,8 @@ SCHEMA = \
 	sql/schema/outbox_send.sql \
 	sql/schema/outbox_reply.sql \
 	sql/schema/prior.sql \
+	sql/schema/choice.sql \
+	sql/schema/choice_hour.sql \
 	sql/schema/partner.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql

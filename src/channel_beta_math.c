@@ -12,6 +12,7 @@
  */
 #include "channel_beta_math.h"
 #include "channel_beta_shape.h"
+#include "channel_random.h"
 
 #include <float.h>
 #include <math.h>
@@ -299,23 +300,6 @@ crm_beta_quantile(double p, double a, double b)
  * Draws ------------------------------------------------------------------
  */
 
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a counter and a mixer. */
-static uint64_t
-mix(uint64_t v)
-{
-	v = (v ^ (v >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	v = (v ^ (v >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return v ^ (v >> 31);
-}
-
-/* Uniform between 0 and 1, neither included. */
-static double
-draw_uniform(uint64_t *counter)
-{
-	*counter += UINT64_C(0x9e3779b97f4a7c15);
-	return ((double) (mix(*counter) >> 12) + 0.5) * (1.0 / 4503599627370496.0);
-}
-
 /* Standard normal, by the polar method. */
 static double
 draw_normal(uint64_t *counter)
@@ -326,8 +310,8 @@ draw_normal(uint64_t *counter)
 
 	do
 	{
-		u = 2 * draw_uniform(counter) - 1;
-		v = 2 * draw_uniform(counter) - 1;
+		u = 2 * crm_random_uniform(counter) - 1;
+		v = 2 * crm_random_uniform(counter) - 1;
 		r = u * u + v * v;
 	} while (r >= 1 || r == 0);
 	return u * sqrt(-2 * log(r) / r);
@@ -347,7 +331,7 @@ draw_log_gamma(double shape, uint64_t *counter)
 
 	if (shape < 1)
 	{
-		boost = log(draw_uniform(counter)) / shape;
+		boost = log(crm_random_uniform(counter)) / shape;
 		shape += 1;
 	}
 	d = shape - 1.0 / 3;
@@ -361,7 +345,7 @@ draw_log_gamma(double shape, uint64_t *counter)
 		if (v <= 0)
 			continue;
 		v = v * v * v;
-		u = draw_uniform(counter);
+		u = crm_random_uniform(counter);
 		if (log(u) < 0.5 * n * n + d * (1 - v + log(v)))
 			return log(d * v) + boost;
 	}
@@ -373,7 +357,7 @@ draw_log_gamma(double shape, uint64_t *counter)
 double
 crm_beta_draw(double a, double b, uint64_t seed)
 {
-	uint64_t	counter = mix(seed ^ UINT64_C(0x6a09e667f3bcc908));
+	uint64_t	counter = crm_random_mix(seed ^ UINT64_C(0x6a09e667f3bcc908));
 	double		log_a = draw_log_gamma(a, &counter);
 	double		log_b = draw_log_gamma(b, &counter);
 

@@ -1,37 +1,6 @@
 -- insight: the analytical views. Plain column types only, so that any BI tool can read them; security_invoker, so that
 -- each reader sees what he may see.
 
-CREATE VIEW crm.channel_preference WITH (security_invoker = true) AS
-SELECT t.customer_id,
-       t.channel::text AS channel,
-       crm.score_mean(t.score, p.prior_success, p.prior_failure, now()) AS mean,
-       i.lower,
-       i.upper,
-       (rank() OVER (PARTITION BY t.customer_id
-                     ORDER BY crm.score_mean(t.score, p.prior_success, p.prior_failure, now()) DESC))::integer AS preference,
-       crm.successes(t.score, now()) AS successes,
-       crm.failures(t.score, now()) AS failures,
-       crm.observations(t.score) AS observations,
-       t.interactions,
-       t.last_outbound_at,
-       t.last_inbound_at
-FROM crm.customer_channel AS t
-JOIN crm.channel_policy AS p USING (channel)
-CROSS JOIN LATERAL crm.score_interval(t.score, p.prior_success, p.prior_failure, now(), 0.9) AS i;
-COMMENT ON VIEW crm.channel_preference IS 'how well each customer is reached over each channel that was ever used, as of now';
-COMMENT ON COLUMN crm.channel_preference.customer_id IS 'customer';
-COMMENT ON COLUMN crm.channel_preference.channel IS 'channel';
-COMMENT ON COLUMN crm.channel_preference.mean IS 'probability that the next contact over it succeeds: posterior mean';
-COMMENT ON COLUMN crm.channel_preference.lower IS 'lower bound of the 90 % credible interval of that probability';
-COMMENT ON COLUMN crm.channel_preference.upper IS 'upper bound of the 90 % credible interval';
-COMMENT ON COLUMN crm.channel_preference.preference IS '1 for the customer''s best channel by mean, 2 for the next; equal means share a rank';
-COMMENT ON COLUMN crm.channel_preference.successes IS 'successes, decayed to now';
-COMMENT ON COLUMN crm.channel_preference.failures IS 'failures, decayed to now';
-COMMENT ON COLUMN crm.channel_preference.observations IS 'how many contacts told something';
-COMMENT ON COLUMN crm.channel_preference.interactions IS 'how many contacts there were';
-COMMENT ON COLUMN crm.channel_preference.last_outbound_at IS 'newest contact that we began';
-COMMENT ON COLUMN crm.channel_preference.last_inbound_at IS 'newest contact that the customer began';
-
 CREATE VIEW crm.channel_performance WITH (security_invoker = true) AS
 SELECT s.channel::text AS channel,
        s.customers,
