@@ -16,6 +16,8 @@ OBJS = \
 	src/crm.o \
 	src/setup.o \
 	src/spi_plan.o \
+	src/customer_text_math.o \
+	src/customer_domain_math.o \
 	src/customer_email.o \
 	src/customer_email_math.o \
 	src/customer_phone.o \

@@ -121,7 +121,7 @@ crm_email_address_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
 }
 
-/* Binary input is text, and checked as text; it must be in the stored form. */
+/* Binary input is the address as text, read as text input is: what it stores is the stored form. */
 Datum
 crm_email_address_recv(PG_FUNCTION_ARGS)
 {

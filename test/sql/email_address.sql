@@ -15,7 +15,20 @@ FROM (VALUES (' Ann.Example@Example.COM '), ('ann+news@straße.de'), ('ANN@XN--S
 -- Unicode's two ways to write é are one.
 SELECT U&'jos\0065\0301@example.org'::email_address = U&'jos\00e9@example.org'::email_address AS same;
 
--- So are needless quotes and backslashes.
+-- A stored domain is taken back whatever the version of libidn2: U+0378 is a character of no version of Unicode yet.
+SELECT e::email_address, e::email_address::text::email_address = e::email_address AS same
+FROM (VALUES ('a@xn--zva.example'), ('a@XN--7BA.example'), ('a@例え.xn--zckzah')) AS v (e);
+SELECT 'a@xn--6a.example'::email_address;
+SELECT 'a@xn---foo.example'::email_address;
+SELECT 'a@xn--strae-oq.example'::email_address;
+
+-- White space and invisible marks of Unicode around an address are left out, and refused in it.
+SELECT U&'\00a0\202aann@example.org\202c\2009'::email_address;
+SELECT U&'ann\00a0b@example.org'::email_address;
+SELECT U&'ann\200b@example.org'::email_address;
+SELECT U&'"ann\00a0b"@example.org'::email_address::text::email_address = U&'"ann\00a0b"@example.org' AS same;
+
+-- Needless quotes and backslashes make no other address.
 SELECT '"a\b c"@example.org'::email_address = '"ab c"@example.org'::email_address AS same;
 
 -- Equal but for the case of ASCII letters.
