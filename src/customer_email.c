@@ -16,6 +16,9 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+/* Leading byte of the binary format. */
+#define EMAIL_BINARY_VERSION 1
+
 PG_FUNCTION_INFO_V1(crm_email_address_in);
 PG_FUNCTION_INFO_V1(crm_email_address_out);
 PG_FUNCTION_INFO_V1(crm_email_address_recv);
@@ -121,16 +124,27 @@ crm_email_address_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
 }
 
-/* Binary input is the address as text, read as text input is: what it stores is the stored form. */
+/*
+ * Binary: a version byte, then the address as text in the client's encoding.
+ * It is read as text input is, so what is stored is the stored form whatever
+ * came in.
+ */
 Datum
 crm_email_address_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int			version = pq_getmsgbyte(buffer);
 	int			length;
-	char	   *input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &length);
+	char	   *input;
 	char		email[CRM_EMAIL_MAX + 1];
-	const char *fault = crm_email_read(input, length, email);
+	const char *fault;
 
+	if (version != EMAIL_BINARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %d of the binary format of type %s", version, "crm.email_address")));
+	input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &length);
+	fault = crm_email_read(input, length, email);
 	if (fault != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -147,6 +161,7 @@ crm_email_address_send(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 
 	pq_begintypsend(&buffer);
+	pq_sendbyte(&buffer, EMAIL_BINARY_VERSION);
 	pq_sendtext(&buffer, VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }

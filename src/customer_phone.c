@@ -19,6 +19,9 @@
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
+/* Leading byte of the binary format. */
+#define PHONE_BINARY_VERSION 1
+
 PG_FUNCTION_INFO_V1(crm_phone_number_in);
 PG_FUNCTION_INFO_V1(crm_phone_number_out);
 PG_FUNCTION_INFO_V1(crm_phone_number_recv);
@@ -62,11 +65,19 @@ crm_phone_number_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text);
 }
 
+/* Binary: a version byte, then the digits as int8 in network order. */
 Datum
 crm_phone_number_recv(PG_FUNCTION_ARGS)
 {
-	int64		phone = pq_getmsgint64((StringInfo) PG_GETARG_POINTER(0));
+	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int			version = pq_getmsgbyte(buffer);
+	int64		phone;
 
+	if (version != PHONE_BINARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %d of the binary format of type %s", version, "crm.phone_number")));
+	phone = pq_getmsgint64(buffer);
 	if (!crm_phone_valid(phone))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -81,6 +92,7 @@ crm_phone_number_send(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 
 	pq_begintypsend(&buffer);
+	pq_sendbyte(&buffer, PHONE_BINARY_VERSION);
 	pq_sendint64(&buffer, PG_GETARG_INT64(0));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }

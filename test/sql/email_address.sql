@@ -81,5 +81,11 @@ CREATE TEMP TABLE e2 (e email_address);
 \copy e2 FROM 'email.bin' WITH (FORMAT binary)
 SELECT count(*) FROM e JOIN e2 USING (e);
 \! rm -f email.bin
-\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4ann@\377\377"' WITH (FORMAT binary)
-\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5a\0@bc\377\377"' WITH (FORMAT binary)
+SELECT email_address_send('Ann@Example.org');
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\16\1Ann@b.EXAMPLE\377\377"' WITH (FORMAT binary)
+SELECT * FROM e2 WHERE domain(e) = 'b.example';
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\6\2a@b.c\377\377"' WITH (FORMAT binary)
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1\1\377\377"' WITH (FORMAT binary)
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5\1ann@\377\377"' WITH (FORMAT binary)
+\copy e2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\6\1a\0@bc\377\377"' WITH (FORMAT binary)

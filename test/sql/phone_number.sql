@@ -48,8 +48,12 @@ CREATE TEMP TABLE p2 (p phone_number);
 \copy p2 FROM 'phone.bin' WITH (FORMAT binary)
 SELECT count(*) FROM p JOIN p2 USING (p);
 \! rm -f phone.bin
-\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10"; head -c 8 /dev/zero; printf "\377\377"' WITH (FORMAT binary)
-\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)
+SELECT phone_number_send('+49211123456');
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\2\0\0\0\13\166\217\332\100\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5\1\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\0\0\0\0\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)
 
 -- Addresses of contact points: equal ones have one form.
 SELECT c, a, canonical_contact(c, a) FROM (VALUES ('email'::crm.channel, 'Ann@Example.ORG'), ('phone', '+49 (0)211 123456'), ('sms', '+49 171 1234567'),
