@@ -161,9 +161,10 @@ crm_canonical_contact(PG_FUNCTION_ARGS)
 /*
  * crm.resolve_address(channel crm.channel, address text, country text) returns text
  *
- * Completes a telephone number in national form by the country; anything else
- * comes back as it is.  Errors: 22P02 when the country is not known, or has no
- * such number.
+ * Completes a telephone number in national form by the country, and takes one
+ * in international form out of the words around it, with a country or without;
+ * anything else comes back as it is.  Errors: 22P02 when a country is needed,
+ * or has no such number; 22023 for an unknown country.
  */
 Datum
 crm_resolve_address(PG_FUNCTION_ARGS)
@@ -183,23 +184,7 @@ crm_resolve_address(PG_FUNCTION_ARGS)
 	address = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (crm_phone_parse(address, &phone) == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
-	if (PG_ARGISNULL(2))
-	{
-		char		cleaned[CRM_PHONE_INPUT_MAX + 1];
-		int			first_group;
-
-		/* 00 is the international prefix that ITU-T E.123 recommends */
-		if (crm_phone_clean(address, cleaned, &first_group) == NULL && strncmp(cleaned, "00", 2) == 0 &&
-			crm_phone_parse(psprintf("+%s", cleaned + 2), &phone) == NULL)
-		{
-			crm_phone_print(phone, number);
-			PG_RETURN_TEXT_P(cstring_to_text(number));
-		}
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("\"%s\" is not a telephone number in international form", crm_clip(address)),
-				 errhint("Give the number with its country code, as in +49211123456, or set the customer's country.")));
-	}
-	crm_phone_print(crm_phone_from_national(address, text_to_cstring(PG_GETARG_TEXT_PP(2))), number);
+	phone = crm_phone_from_national(address, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	crm_phone_print(phone, number);
 	PG_RETURN_TEXT_P(cstring_to_text(number));
 }

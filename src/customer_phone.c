@@ -137,46 +137,72 @@ crm_phone_number_hash_extended(PG_FUNCTION_ARGS)
 }
 
 /*
- * The number that people in a country would dial when they read the input.
- * Raises an error when there is none.
+ * The number that people in a country would dial when they read the input;
+ * without a country (null) the input must have + and a country code, or 00, the
+ * international prefix that ITU-T E.123 recommends.  Raises an error when
+ * there is none.
  */
 int64
 crm_phone_from_national(const char *input, const char *country)
 {
 	char		cleaned[CRM_PHONE_INPUT_MAX + 1];
-	char		region[3];
+	char		region[3] = "";
+	char	   *digits = cleaned;
 	const char *fault;
 	int			first_group;
 	int64_t		phone;
-	CrmPhoneStatus status;
 
-	if (strlen(country) != 2 || !isalpha((unsigned char) country[0]) || !isalpha((unsigned char) country[1]))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is not a country code", crm_clip(country)),
-				 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
-	region[0] = pg_toupper((unsigned char) country[0]);
-	region[1] = pg_toupper((unsigned char) country[1]);
-	region[2] = '\0';
-
-	fault = crm_phone_clean(input, cleaned, &first_group);
-	if (fault == NULL)
+	if (country != NULL)
 	{
-		status = crm_phone_lookup(cleaned, first_group, region, &phone);
-		if (status == CRM_PHONE_OK && crm_phone_valid(phone))
-			return phone;
-		if (status == CRM_PHONE_UNKNOWN_COUNTRY)
+		if (strlen(country) != 2 || !isalpha((unsigned char) country[0]) || !isalpha((unsigned char) country[1]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("no telephone numbers are known for country \"%s\"", region),
+					 errmsg("\"%s\" is not a country code", crm_clip(country)),
 					 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
-		if (status == CRM_PHONE_FAILED)
+		region[0] = pg_toupper((unsigned char) country[0]);
+		region[1] = pg_toupper((unsigned char) country[1]);
+	}
+
+	fault = crm_phone_clean(input, cleaned, &first_group);
+	if (fault == NULL && country == NULL)
+	{
+		if (strncmp(cleaned, "00", 2) == 0)
+		{
+			digits++;
+			*digits = '+';
+		}
+		if (*digits != '+')
 			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("could not read telephone number \"%s\"", crm_clip(input))));
-		fault = status == CRM_PHONE_AMBIGUOUS
-			? "the country code may be meant or not; write it with +"
-			: psprintf("there is no such number in %s", region);
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("\"%s\" is not a telephone number in international form", crm_clip(input)),
+					 errhint("Give the number with its country code, as in +49211123456, or set the customer's country.")));
+	}
+	if (fault == NULL)
+	{
+		switch (crm_phone_lookup(digits, first_group, region, &phone))
+		{
+			case CRM_PHONE_OK:
+				if (crm_phone_valid(phone))
+					return phone;
+				/* FALLTHROUGH */
+			case CRM_PHONE_NOT_VALID:
+				fault = country == NULL ? "there is no such number" : psprintf("there is no such number in %s", region);
+				break;
+			case CRM_PHONE_AMBIGUOUS:
+				fault = "the country code may be meant or not; write it with +";
+				break;
+			case CRM_PHONE_UNKNOWN_COUNTRY:
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("no telephone numbers are known for country \"%s\"", region),
+						 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
+				break;
+			case CRM_PHONE_FAILED:
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("could not read telephone number \"%s\"", crm_clip(input))));
+				break;
+		}
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),

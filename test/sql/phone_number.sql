@@ -8,6 +8,12 @@ SET search_path = crm, public;
 
 -- International form.
 SELECT p, p::phone_number FROM (VALUES ('+49 211 123456'), ('+49 (0)211/123-456'), ('tel:+1-212-555-0123'), (' +39 06 1234 5678 '), ('+4930.123456'), ('+39 (0)6 1234 5678')) AS v (p);
+-- The bracketed 0 is no trunk prefix where numbers begin with it.
+SELECT p, p::phone_number FROM (VALUES ('+242 (0)6 612 3456'), ('+229 (0)1 97 12 34 56'), ('+225 (0)1 31 45 98 66'), ('+243 (0)81 234 5678')) AS v (p);
+-- Spaces and dashes of Unicode, and the marks of direction that address books put around numbers.
+SELECT p::phone_number FROM (VALUES (U&'+49\00a0211\202f12\200934\300056'), (U&'\202a+49\2011211\2013123\2212456\202c'), (U&'\00a0+49 211 123456\00a0')) AS v (p);
+SELECT E'+49 211\n123456'::phone_number;
+SELECT U&'+49 211 12345\00f6'::phone_number;
 SELECT '0211 123456'::phone_number;
 SELECT '+0211 123456'::phone_number;
 SELECT '+49 211'::phone_number;
@@ -20,6 +26,11 @@ SELECT repeat('+', 10000)::phone_number;
 SELECT p, phone_number(p, 'DE') FROM (VALUES ('0211 123456'), ('Tel.: 0211/123456 (abends)'), ('49 211 123456'), ('0049 211 123456'),
     ('+49 (0)211 123456'), ('0171-1234567'), ('+1 212 555 0123')) AS v (p);
 SELECT phone_number('212 555 0123', 'us'), phone_number('06 6982 1234', 'IT'), phone_number('020 7946 0958', 'GB');
+SELECT phone_number(U&'0211\00a0/\202f123\2013456', 'DE'), phone_number(U&'Tel.\00a00211\2011123456', 'DE');
+SELECT p, phone_number(p, c), phone_country(phone_number(p, c)) FROM (VALUES ('06 612 3456', 'CG'), ('01 97 12 34 56', 'BJ'), ('+229 01 97 12 34 56', 'DE')) AS v (p, c);
+SELECT phone_type('+229 01 97 12 34 56');
+SELECT phone_number('02 97 12 34 56', 'BJ');
+SELECT phone_number(E'0211 123456\n0211 654321', 'DE');
 SELECT phone_number('Durchwahl 12', 'DE');
 SELECT phone_number('110', 'DE');
 SELECT phone_number('0211 123456 Durchwahl 12', 'DE');
@@ -65,3 +76,9 @@ SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '
 SELECT resolve_address('fax', '0211 123456', NULL);
 SELECT resolve_address('fax', '0049 211 123456', NULL);
 SELECT resolve_address('fax', '0211 12', 'DE');
+SELECT resolve_address('phone', a, NULL), resolve_address('phone', a, 'FR')
+FROM (VALUES ('Tel.: +49 211 123456'), ('Tel.: +49 (0)211 / 123456 (abends)'), ('Tel.: 0049 211 123456'), ('+229 01 97 12 34 56 (bureau)')) AS v (a);
+SELECT resolve_address('phone', 'Tel.: 0211 123456', NULL);
+SELECT resolve_address('phone', 'Tel.: +49 211 12 CALLME', NULL);
+SELECT resolve_address('phone', 'Tel.: +49 211 123456 Durchwahl 12', NULL);
+SELECT resolve_address('phone', 'abends', NULL);
