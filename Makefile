@@ -23,6 +23,7 @@ OBJS = \
 	src/customer_phone.o \
 	src/customer_phone_math.o \
 	src/customer_phone_shim.o \
+	src/customer_web_math.o \
 	src/customer_contact.o \
 	src/channel.o \
 	src/channel_math.o \

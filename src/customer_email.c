@@ -8,12 +8,9 @@
 #include "crm.h"
 
 #include "common/hashfn.h"
-#include "common/string.h"
-#include "common/unicode_norm.h"
 #include "customer.h"
 #include "customer_email_math.h"
 #include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 /* Leading byte of the binary format. */
@@ -37,52 +34,6 @@ PG_FUNCTION_INFO_V1(crm_email_address_local_part);
 PG_FUNCTION_INFO_V1(crm_email_address_domain);
 
 /*
- * Brings a text with other than ASCII characters to Unicode's composed form,
- * so that the same letters are the same octets.  Only UTF-8 databases can hold
- * such addresses.
- */
-static const char *
-compose(const char *input, size_t length, size_t *composed_length, const char **fault)
-{
-	pg_wchar   *characters,
-			   *composed;
-	char	   *result;
-	size_t		n = 0;
-
-	*composed_length = length;
-	if (pg_is_ascii(input))
-		return input;
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		*fault = "it has characters beyond ASCII, which need a database with encoding UTF8";
-		return input;
-	}
-	/* The server checks what clients send; a direct call of the input function is not. */
-	if (!pg_verify_mbstr(PG_UTF8, input, length, true))
-	{
-		*fault = "it is not valid UTF-8";
-		return input;
-	}
-	characters = palloc((length + 1) * sizeof(pg_wchar));
-	n = pg_mb2wchar_with_len(input, characters, length);
-	characters[n] = 0;
-	composed = unicode_normalize(UNICODE_NFC, characters);
-	for (n = 0; composed[n] != 0; n++)
-		;
-	result = palloc(n * 4 + 1);
-	*composed_length = 0;
-	for (size_t i = 0; i < n; i++)
-	{
-		unicode_to_utf8(composed[i], (unsigned char *) result + *composed_length);
-		*composed_length += pg_utf_mblen((unsigned char *) result + *composed_length);
-	}
-	result[*composed_length] = '\0';
-	pfree(characters);
-	pfree(composed);
-	return result;
-}
-
-/*
  * Reads an address into "email" (CRM_EMAIL_MAX + 1 octets).  Returns null, or
  * what is wrong with it, as the rest of a sentence.
  */
@@ -96,7 +47,7 @@ crm_email_read(const char *input, size_t length, char *email)
 
 	if (length > CRM_EMAIL_INPUT_MAX)
 		return "it is too long";
-	composed = compose(input, length, &composed_length, &fault);
+	composed = crm_compose(input, length, &composed_length, &fault);
 	if (fault == NULL)
 		fault = crm_email_parse(composed, composed_length, email, &local_length);
 	return fault;

@@ -209,6 +209,6 @@ CREATE FUNCTION crm.canonical_contact(channel crm.channel, address text) RETURNS
 CREATE FUNCTION crm.resolve_address(channel crm.channel, address text, country text) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_resolve_address' LANGUAGE C STABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION crm.canonical_contact(crm.channel, text) IS
-    'the form in which equal addresses of a channel are equal: an e-mail address with IDNA domain in small letters; E.164 for phone, sms and fax; a social handle without @; other text with white space collapsed; ASCII letters small. Error 22P02 for what is no address of the channel';
+    'the form in which equal addresses of a channel are equal: an e-mail address with IDNA domain in small letters; E.164 for phone, sms and fax; a web address with scheme and IDNA host in small letters, without the scheme''s own port; a social handle without @; other text with white space collapsed; Unicode composed (NFC), ASCII letters small but for the path of a web address. Errors: 22P02 for what is no address of the channel, 54000 for more than 64 kB';
 COMMENT ON FUNCTION crm.resolve_address(crm.channel, text, text) IS
     'completes a telephone number in national form by the country (ISO 3166-1 alpha-2); other addresses come back as they are. Error 22P02 when there is no country or no such number';

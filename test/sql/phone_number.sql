@@ -1,4 +1,4 @@
--- crm.phone_number and the addresses of contact points.
+-- crm.phone_number: what is a number, as written anywhere and in a country.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS crm CASCADE;
@@ -65,20 +65,3 @@ SELECT phone_number_send('+49211123456');
 \copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5\1\0\0\0\0\377\377"' WITH (FORMAT binary)
 \copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\0\0\0\0\0\0\0\0\377\377"' WITH (FORMAT binary)
 \copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)
-
--- Addresses of contact points: equal ones have one form.
-SELECT c, a, canonical_contact(c, a) FROM (VALUES ('email'::crm.channel, 'Ann@Example.ORG'), ('phone', '+49 (0)211 123456'), ('sms', '+49 171 1234567'),
-    ('fax', '+49 211 123457'), ('social', ' @Ann_Example'), ('letter', E'Hauptstr. 1 \n 40211  Düsseldorf'), ('web', 'HTTPS://Example.org/Ann')) AS v (c, a);
-SELECT canonical_contact('email', 'Ann');
-SELECT canonical_contact('phone', '0211 123456');
-SELECT canonical_contact('social', ' @ ');
-SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('email', 'x', NULL);
-SELECT resolve_address('fax', '0211 123456', NULL);
-SELECT resolve_address('fax', '0049 211 123456', NULL);
-SELECT resolve_address('fax', '0211 12', 'DE');
-SELECT resolve_address('phone', a, NULL), resolve_address('phone', a, 'FR')
-FROM (VALUES ('Tel.: +49 211 123456'), ('Tel.: +49 (0)211 / 123456 (abends)'), ('Tel.: 0049 211 123456'), ('+229 01 97 12 34 56 (bureau)')) AS v (a);
-SELECT resolve_address('phone', 'Tel.: 0211 123456', NULL);
-SELECT resolve_address('phone', 'Tel.: +49 211 12 CALLME', NULL);
-SELECT resolve_address('phone', 'Tel.: +49 211 123456 Durchwahl 12', NULL);
-SELECT resolve_address('phone', 'abends', NULL);
