@@ -9,8 +9,10 @@
 
 #include "common/hashfn.h"
 #include "customer.h"
+#include "customer_domain_math.h"
 #include "customer_email_math.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 /* Leading byte of the binary format. */
@@ -32,6 +34,7 @@ PG_FUNCTION_INFO_V1(crm_email_address_hash_extended);
 PG_FUNCTION_INFO_V1(crm_email_address_canonical);
 PG_FUNCTION_INFO_V1(crm_email_address_local_part);
 PG_FUNCTION_INFO_V1(crm_email_address_domain);
+PG_FUNCTION_INFO_V1(crm_email_address_domain_unicode);
 
 /*
  * Reads an address into "email" (CRM_EMAIL_MAX + 1 octets).  Returns null, or
@@ -210,4 +213,25 @@ crm_email_address_domain(PG_FUNCTION_ARGS)
 	size_t		at = crm_email_at(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(VARDATA_ANY(email) + at + 1, VARSIZE_ANY_EXHDR(email) - at - 1));
+}
+
+/*
+ * crm.domain_unicode(email crm.email_address) returns text
+ *
+ * The domain as people write it, to show it; in databases of other encodings
+ * than UTF-8 as it is stored.
+ */
+Datum
+crm_email_address_domain_unicode(PG_FUNCTION_ARGS)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	const char *address = VARDATA_ANY(email);
+	size_t		length = VARSIZE_ANY_EXHDR(email);
+	size_t		at = crm_email_at(address, length);
+	char		shown[CRM_DOMAIN_UNICODE_MAX + 1];
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		PG_RETURN_TEXT_P(cstring_to_text_with_len(address + at + 1, length - at - 1));
+	crm_domain_unicode(address + at + 1, length - at - 1, shown);
+	PG_RETURN_TEXT_P(cstring_to_text(shown));
 }

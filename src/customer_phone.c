@@ -39,6 +39,7 @@ PG_FUNCTION_INFO_V1(crm_phone_number_from_text);
 PG_FUNCTION_INFO_V1(crm_phone_number_country);
 PG_FUNCTION_INFO_V1(crm_phone_number_type);
 PG_FUNCTION_INFO_V1(crm_phone_number_format);
+PG_FUNCTION_INFO_V1(crm_phone_library_version);
 
 Datum
 crm_phone_number_in(PG_FUNCTION_ARGS)
@@ -273,4 +274,20 @@ crm_phone_number_format(PG_FUNCTION_ARGS)
 			 errmsg("unknown style of telephone numbers: \"%s\"", crm_clip(style)),
 			 errhint("Styles are e164, international, national and rfc3966.")));
 	PG_RETURN_NULL();			/* keep compiler quiet */
+}
+
+/*
+ * crm.phone_library_version() returns text
+ *
+ * Version of the libphonenumber in use, as far as its file is named by it;
+ * null where it is not.
+ */
+Datum
+crm_phone_library_version(PG_FUNCTION_ARGS)
+{
+	char		version[64];
+
+	if (crm_phone_version(version, sizeof(version)) != CRM_PHONE_OK)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(version));
 }

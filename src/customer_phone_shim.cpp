@@ -16,6 +16,8 @@
 #include <cstring>
 #include <string>
 
+#include <dlfcn.h>
+
 #include <phonenumbers/logger.h>
 #include <phonenumbers/phonenumber.pb.h>
 #include <phonenumbers/phonenumberutil.h>
@@ -221,4 +223,31 @@ crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size)
 	{
 		return CRM_PHONE_FAILED;
 	}
+}
+
+/*
+ * The version of the library that is loaded.  It has no function that tells
+ * it, but its file is named by it: libphonenumber.so.8.12.
+ */
+extern "C" CrmPhoneStatus
+crm_phone_version(char *version, size_t size)
+{
+	Dl_info		info;
+	char	   *file;
+	const char *found;
+	CrmPhoneStatus status = CRM_PHONE_NOT_VALID;
+
+	if (dladdr(reinterpret_cast<void *>(&PhoneNumberUtil::GetInstance), &info) == 0 || info.dli_fname == nullptr)
+		return status;
+	file = realpath(info.dli_fname, nullptr);
+	if (file == nullptr)
+		return status;
+	found = std::strstr(file, ".so.");
+	if (found != nullptr && std::strlen(found + 4) < size)
+	{
+		std::strcpy(version, found + 4);
+		status = CRM_PHONE_OK;
+	}
+	std::free(file);
+	return status;
 }

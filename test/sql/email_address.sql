@@ -18,6 +18,7 @@ SELECT U&'jos\0065\0301@example.org'::email_address = U&'jos\00e9@example.org'::
 -- A stored domain is taken back whatever the version of libidn2: U+0378 is a character of no version of Unicode yet.
 SELECT e::email_address, e::email_address::text::email_address = e::email_address AS same
 FROM (VALUES ('a@xn--zva.example'), ('a@XN--7BA.example'), ('a@例え.xn--zckzah')) AS v (e);
+SELECT e, domain_unicode(e::email_address) FROM (VALUES ('a@straße.DE'), ('a@xn--fiqs8s'), ('a@sub.xn--bcher-kva.example'), ('a@example.org'), ('a@xn--zva.example'), ('a@xn--7ba.example')) AS v (e);
 SELECT 'a@xn--6a.example'::email_address;
 SELECT 'a@xn---foo.example'::email_address;
 SELECT 'a@xn--strae-oq.example'::email_address;

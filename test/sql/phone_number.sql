@@ -44,6 +44,7 @@ SELECT phone_country('+49211123456'), phone_type('+491711234567'), phone_format(
        phone_format('+49211123456', 'rfc3966'), phone_format('+49211123456', 'e164');
 SELECT phone_country('+999123456789'), phone_type('+999123456789'), phone_format('+999123456789'), phone_format('+999123456789', 'e164');
 SELECT phone_format('+49211123456', 'roman');
+SELECT phone_library_version() ~ '^[0-9]+([.][0-9]+)*$' AS has_version;
 
 -- Comparing, hashing, indexes.
 CREATE TEMP TABLE p (p phone_number PRIMARY KEY);
