@@ -195,31 +195,58 @@ tidy_text(const char *input, bool handle, bool fold, size_t *length)
 	return tidy;
 }
 
+/* An e-mail address in its stored form. */
+static void
+read_email(const char *address, char *email)
+{
+	const char *fault = crm_email_read(address, strlen(address), email);
+
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("\"%s\" is not an e-mail address", crm_clip(address)),
+				 errdetail("In this value, %s.", fault)));
+}
+
+/* A web address in its canonical form. */
+static char *
+read_web(const char *address)
+{
+	size_t		length;
+	char	   *tidy = tidy_text(address, false, false, &length);
+	char	   *url = palloc(CRM_WEB_SIZE(length));
+	const char *fault = crm_web_read(tidy, length, url);
+
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("\"%s\" is not a web address", crm_clip(address)),
+				 errdetail("In this value, %s.", fault)));
+	return url;
+}
+
 /*
  * crm.canonical_contact(channel crm.channel, address text) returns text
  *
- * The form in which equal addresses are equal.  Depends on nothing but its
- * arguments.  Errors: 22P02 for what is no address of the channel.
+ * The form in which equal addresses are equal.  It depends on nothing but its
+ * arguments, and for what crm.resolve_address() has resolved not on the tables
+ * of any library either: so contact_point.canonical comes out of a restore as
+ * it was.  Errors: 22P02 for what is no address of the channel.
  */
 Datum
 crm_canonical_contact(PG_FUNCTION_ARGS)
 {
 	char	   *address = read_address(fcinfo);
-	const char *fault;
+	AddressKind kind = address_kind(fcinfo);
 	size_t		length;
 
-	switch (address_kind(fcinfo))
+	switch (kind)
 	{
 		case ADDRESS_EMAIL:
 			{
 				char		email[CRM_EMAIL_MAX + 1];
 
-				fault = crm_email_read(address, strlen(address), email);
-				if (fault != NULL)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-							 errmsg("\"%s\" is not an e-mail address", crm_clip(address)),
-							 errdetail("In this value, %s.", fault)));
+				read_email(address, email);
 				crm_email_fold(email, strlen(email) + 1, email);
 				PG_RETURN_TEXT_P(cstring_to_text(email));
 			}
@@ -227,8 +254,8 @@ crm_canonical_contact(PG_FUNCTION_ARGS)
 			{
 				char		number[CRM_PHONE_TEXT_SIZE];
 				int64_t		phone;
+				const char *fault = crm_phone_parse(address, &phone);
 
-				fault = crm_phone_parse(address, &phone);
 				if (fault != NULL)
 					ereport(ERROR,
 							(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -239,54 +266,66 @@ crm_canonical_contact(PG_FUNCTION_ARGS)
 				PG_RETURN_TEXT_P(cstring_to_text(number));
 			}
 		case ADDRESS_WEB:
-			{
-				char	   *url;
-
-				address = tidy_text(address, false, false, &length);
-				url = palloc(CRM_WEB_SIZE(length));
-				fault = crm_web_read(address, length, url);
-				if (fault != NULL)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-							 errmsg("\"%s\" is not a web address", crm_clip(address)),
-							 errdetail("In this value, %s.", fault)));
-				PG_RETURN_TEXT_P(cstring_to_text(url));
-			}
+			PG_RETURN_TEXT_P(cstring_to_text(read_web(address)));
 		case ADDRESS_HANDLE:
 		case ADDRESS_TEXT:
 			break;
 	}
-	address = tidy_text(address, address_kind(fcinfo) == ADDRESS_HANDLE, true, &length);
+	address = tidy_text(address, kind == ADDRESS_HANDLE, true, &length);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(address, length));
 }
 
 /*
  * crm.resolve_address(channel crm.channel, address text, country text) returns text
  *
- * Completes a telephone number in national form by the country, and takes one
- * in international form out of the words around it, with a country or without;
- * anything else comes back as it is.  Errors: 22P02 when a country is needed,
- * or has no such number; 22023 for an unknown country.
+ * The address in a form that tells all by itself, read by tables that change:
+ * a telephone number in national form is completed by the country, one in
+ * international form is taken out of the words around it, with a country or
+ * without; an e-mail or web address with other letters than ASCII gets its
+ * domain in ASCII.  What tells all already comes back as it is.  Errors: 22P02
+ * for what is no address of the channel, when a country is needed, or has no
+ * such number; 22023 for an unknown country.
  */
 Datum
 crm_resolve_address(PG_FUNCTION_ARGS)
 {
 	char	   *address;
-	char		number[CRM_PHONE_TEXT_SIZE];
-	int64_t		phone;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(1))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
-	}
-	if (address_kind(fcinfo) != ADDRESS_PHONE)
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	address = read_address(fcinfo);
-	if (crm_phone_parse(address, &phone) == NULL)
-		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
-	phone = crm_phone_from_national(address, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	crm_phone_print(phone, number);
-	PG_RETURN_TEXT_P(cstring_to_text(number));
+	switch (address_kind(fcinfo))
+	{
+		case ADDRESS_EMAIL:
+			{
+				const char *at = strrchr(address, '@');
+				char		email[CRM_EMAIL_MAX + 1];
+
+				if (at == NULL || pg_is_ascii(at))
+					break;
+				read_email(address, email);
+				PG_RETURN_TEXT_P(cstring_to_text(email));
+			}
+		case ADDRESS_PHONE:
+			{
+				char		number[CRM_PHONE_TEXT_SIZE];
+				int64_t		phone;
+
+				if (crm_phone_parse(address, &phone) == NULL)
+					break;
+				phone = crm_phone_from_national(address, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+				crm_phone_print(phone, number);
+				PG_RETURN_TEXT_P(cstring_to_text(number));
+			}
+		case ADDRESS_WEB:
+			if (pg_is_ascii(address))
+				break;
+			PG_RETURN_TEXT_P(cstring_to_text(read_web(address)));
+		case ADDRESS_HANDLE:
+		case ADDRESS_TEXT:
+			break;
+	}
+	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }

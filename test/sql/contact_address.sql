@@ -39,3 +39,11 @@ SELECT resolve_address('phone', 'Tel.: 0211 123456', NULL);
 SELECT resolve_address('phone', 'Tel.: +49 211 12 CALLME', NULL);
 SELECT resolve_address('phone', 'Tel.: +49 211 123456 Durchwahl 12', NULL);
 SELECT resolve_address('phone', 'abends', NULL);
+
+-- A domain in other letters is brought to ASCII by tables that change, so it is resolved too.
+SELECT c, a, resolve_address(c, a, NULL), canonical_contact(c, resolve_address(c, a, NULL)) = canonical_contact(c, a) AS same
+FROM (VALUES ('email'::crm.channel, 'Ann@Straße.example'), ('email', 'José@Example.org'), ('web', 'https://Bücher.example/Ä'), ('web', 'HTTPS://Example.org/A'),
+    ('letter', 'Düsseldorf'), ('phone', NULL), (NULL, 'x')) AS v (c, a);
+SELECT resolve_address('email', 'a@ä..example', NULL);
+SELECT resolve_address('web', 'http://ä..example', NULL);
+SELECT resolve_address('phone', '0211 123456', 'Germany');
