@@ -138,6 +138,12 @@ crm_compose(const char *input, size_t length, size_t *composed_length, const cha
 	characters = palloc((length + 1) * sizeof(pg_wchar));
 	n = pg_mb2wchar_with_len(input, characters, length);
 	characters[n] = 0;
+	/* most text is composed already */
+	if (unicode_is_normalized_quickcheck(UNICODE_NFC, characters) == UNICODE_NORM_QC_YES)
+	{
+		pfree(characters);
+		return input;
+	}
 	composed = unicode_normalize(UNICODE_NFC, characters);
 	for (n = 0; composed[n] != 0; n++)
 		;
