@@ -284,13 +284,12 @@ crm_canonical_contact(PG_FUNCTION_ARGS)
 /*
  * crm.resolve_address(channel crm.channel, address text, country text) returns text
  *
- * The address in a form that tells all by itself, read by tables that change:
- * a telephone number in national form is completed by the country, one in
- * international form is taken out of the words around it, with a country or
- * without; an e-mail or web address with other letters than ASCII gets its
- * domain in ASCII.  What tells all already comes back as it is.  Errors: 22P02
- * for what is no address of the channel, when a country is needed, or has no
- * such number; 22023 for an unknown country.
+ * The address in the form that a program can send to, read by tables that
+ * change: a telephone number, completed by the country when it is in national
+ * form and taken out of the words around it, in E.164; an e-mail address or
+ * web address with its domain in ASCII.  Other channels' addresses come back as
+ * they are.  Errors: 22P02 for what is no address of the channel, when a
+ * country is needed, or has no such number; 22023 for an unknown country.
  */
 Datum
 crm_resolve_address(PG_FUNCTION_ARGS)
@@ -306,11 +305,8 @@ crm_resolve_address(PG_FUNCTION_ARGS)
 	{
 		case ADDRESS_EMAIL:
 			{
-				const char *at = strrchr(address, '@');
 				char		email[CRM_EMAIL_MAX + 1];
 
-				if (at == NULL || pg_is_ascii(at))
-					break;
 				read_email(address, email);
 				PG_RETURN_TEXT_P(cstring_to_text(email));
 			}
@@ -319,15 +315,12 @@ crm_resolve_address(PG_FUNCTION_ARGS)
 				char		number[CRM_PHONE_TEXT_SIZE];
 				int64_t		phone;
 
-				if (crm_phone_parse(address, &phone) == NULL)
-					break;
-				phone = crm_phone_from_national(address, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+				if (crm_phone_parse(address, &phone) != NULL)
+					phone = crm_phone_from_national(address, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 				crm_phone_print(phone, number);
 				PG_RETURN_TEXT_P(cstring_to_text(number));
 			}
 		case ADDRESS_WEB:
-			if (pg_is_ascii(address))
-				break;
 			PG_RETURN_TEXT_P(cstring_to_text(read_web(address)));
 		case ADDRESS_HANDLE:
 		case ADDRESS_TEXT:

@@ -154,8 +154,8 @@ COMMENT ON COLUMN crm.contact_point.customer_id IS 'whose';
 COMMENT ON COLUMN crm.contact_point.channel IS 'channel that it serves';
 COMMENT ON COLUMN crm.contact_point.address IS 'as given; a telephone number may be in the national form of the customer''s country';
 COMMENT ON COLUMN crm.contact_point.resolved IS
-    'what the address means where it needs a country or other tables to be read: the number in E.164, the e-mail or web address with its domain in ASCII; null where it tells all by itself. Filled when the address is written unless it is given, and kept when the customer moves; setting it to null reads the address again';
-COMMENT ON COLUMN crm.contact_point.canonical IS 'the form in which equal addresses are equal, and the one to send to: E.164, e-mail with IDNA domain, folded text';
+    'the address in the form to send to, where it was given in another: the number in E.164, the e-mail or web address with its domain in ASCII. Filled when the address is written unless it is given, and kept when the customer moves; setting it to null reads the address again';
+COMMENT ON COLUMN crm.contact_point.canonical IS 'the form in which equal addresses are equal: E.164, e-mail with IDNA domain, folded text';
 COMMENT ON COLUMN crm.contact_point.is_primary IS 'the one to use first; at most one per customer and channel';
 COMMENT ON COLUMN crm.contact_point.verified_at IS 'when it was shown to be the customer''s';
 COMMENT ON COLUMN crm.contact_point.blocked_at IS 'since when it must not be used; null: usable';
@@ -183,12 +183,12 @@ BEGIN
     RETURN new;
 END $$;
 COMMENT ON FUNCTION crm.contact_point_before() IS
-    'trigger of crm.contact_point: keeps what an address means that needs the customer''s country or other tables to be read';
+    'trigger of crm.contact_point: reads an address by the customer''s country and the tables of libraries, once, and keeps what came out';
 REVOKE ALL ON FUNCTION crm.contact_point_before() FROM PUBLIC;
 
 CREATE TRIGGER contact_point_before BEFORE INSERT OR UPDATE OF address, channel, resolved ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_before();
-COMMENT ON TRIGGER contact_point_before ON crm.contact_point IS 'keeps what an address means that needs the customer''s country or other tables to be read';
+COMMENT ON TRIGGER contact_point_before ON crm.contact_point IS 'reads an address once, and keeps what came out';
 
 -- Relationships ------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ SELECT canonical_contact('social', ' @ ');
 SELECT canonical_contact('letter', repeat('a', 70000));
 
 -- National numbers are completed by the country, numbers with a country code are found among words.
-SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('email', 'x', NULL);
+SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('letter', 'x', NULL);
 SELECT resolve_address('fax', '0211 123456', NULL);
 SELECT resolve_address('fax', '0049 211 123456', NULL);
 SELECT resolve_address('fax', '0211 12', 'DE');
