@@ -16,11 +16,14 @@ OBJS = \
 	src/crm.o \
 	src/setup.o \
 	src/spi_plan.o \
+	src/customer_text_math.o \
+	src/customer_domain_math.o \
 	src/customer_email.o \
 	src/customer_email_math.o \
 	src/customer_phone.o \
 	src/customer_phone_math.o \
 	src/customer_phone_shim.o \
+	src/customer_web_math.o \
 	src/customer_contact.o \
 	src/channel.o \
 	src/channel_math.o \

@@ -474,8 +474,8 @@ CREATE FUNCTION crm.contact_point_changed() RETURNS trigger
 BEGIN
     IF tg_when = 'BEFORE' THEN
         -- What was found out about the old address does not hold for the new one.
-        IF (new.address, new.channel, new.customer_id) IS DISTINCT FROM (old.address, old.channel, old.customer_id)
-           AND crm.canonical_contact(new.channel, new.address) IS DISTINCT FROM old.canonical THEN
+        IF (new.address, new.resolved, new.channel, new.customer_id) IS DISTINCT FROM (old.address, old.resolved, old.channel, old.customer_id)
+           AND crm.canonical_contact(new.channel, coalesce(new.resolved, new.address)) IS DISTINCT FROM old.canonical THEN
             IF new.verified_at IS NOT DISTINCT FROM old.verified_at THEN
                 new.verified_at := NULL;
             END IF;
@@ -502,9 +502,9 @@ END $$;
 COMMENT ON FUNCTION crm.contact_point_changed() IS
     'trigger of crm.contact_point: with its address a contact point loses its consents, its verification and its block';
 REVOKE ALL ON FUNCTION crm.contact_point_changed() FROM PUBLIC;
-CREATE TRIGGER contact_point_changed BEFORE UPDATE OF address, channel, customer_id ON crm.contact_point
+CREATE TRIGGER contact_point_changed BEFORE UPDATE OF address, resolved, channel, customer_id ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_changed();
-CREATE TRIGGER contact_point_consent AFTER UPDATE OF address, channel, customer_id OR DELETE ON crm.contact_point
+CREATE TRIGGER contact_point_consent AFTER UPDATE OF address, resolved, channel, customer_id OR DELETE ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_changed();
 COMMENT ON TRIGGER contact_point_changed ON crm.contact_point IS 'a new address is neither verified nor blocked';
 COMMENT ON TRIGGER contact_point_consent ON crm.contact_point IS 'consent was given for the old address: it falls';

@@ -94,7 +94,7 @@ BEGIN
     END LOOP;
 
     RETURN QUERY
-    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, p.address, m.purpose, m.campaign_id, m.subject, m.body,
+    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, coalesce(p.resolved, p.address), m.purpose, m.campaign_id, m.subject, m.body,
            m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until
     FROM unnest(claimed) WITH ORDINALITY AS n (message_id, place)
     JOIN crm.message AS m ON m.message_id = n.message_id
