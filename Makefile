@@ -67,7 +67,9 @@ SCHEMA = \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
-	sql/schema/partner.sql
+	sql/schema/partner.sql \
+	sql/schema/partner_handover.sql \
+	sql/schema/partner_objective.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)
