@@ -15,7 +15,11 @@ CREATE TABLE crm.partner (
     name text NOT NULL UNIQUE CHECK (name <> ''),
     position text NOT NULL REFERENCES crm.value_chain,
     tier integer NOT NULL DEFAULT 1 CHECK (tier > 0),
-    contract tstzrange NOT NULL DEFAULT tstzrange(now(), NULL) CHECK (NOT isempty(contract))
+    contract tstzrange NOT NULL DEFAULT tstzrange(now(), NULL) CHECK (NOT isempty(contract)),
+    country text CHECK (country ~ '^[A-Z]{2}$'),
+    region text,
+    time_zone text NOT NULL DEFAULT 'UTC' CONSTRAINT partner_time_zone CHECK (isfinite(timezone(time_zone, timestamptz '2000-01-01 00:00+00'))),
+    capacity integer CHECK (capacity >= 0)
 );
 CREATE INDEX partner_position ON crm.partner (position);
 COMMENT ON INDEX crm.partner_position IS 'partners by position';
@@ -25,6 +29,10 @@ COMMENT ON COLUMN crm.partner.name IS 'name of the company';
 COMMENT ON COLUMN crm.partner.position IS 'where it stands in the value chain';
 COMMENT ON COLUMN crm.partner.tier IS 'its tier, 1 the highest';
 COMMENT ON COLUMN crm.partner.contract IS 'when its contract is in force';
+COMMENT ON COLUMN crm.partner.country IS 'country that it works in (ISO 3166-1 alpha-2); its holidays and working hours hold';
+COMMENT ON COLUMN crm.partner.region IS 'region of the country, where holidays differ by region';
+COMMENT ON COLUMN crm.partner.time_zone IS 'time zone (IANA name) of its working hours';
+COMMENT ON COLUMN crm.partner.capacity IS 'for how many responsibilities it can be accountable at a time; null: any number';
 
 -- A fact that names no partner costs no look-up.
 ALTER TABLE crm.interaction ADD CONSTRAINT interaction_partner_id_fkey FOREIGN KEY (partner_id) REFERENCES crm.partner;
