@@ -57,7 +57,7 @@ BEGIN
               CROSS JOIN LATERAL (SELECT (d.day + h.opens) AT TIME ZONE who.time_zone AS opens,
                                          (d.day + h.closes) AT TIME ZONE who.time_zone AS closes) AS w
               WHERE w.closes > $2
-                AND NOT EXISTS (SELECT FROM crm.holiday AS f WHERE f.country = who.country AND f.day = d.day AND f.region IN ('', who.region))) AS s
+                AND NOT crm.is_holiday(who.country, who.region, d.day)) AS s
         WHERE s.through >= wanted
         ORDER BY s.through
         LIMIT 1;
