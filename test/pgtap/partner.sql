@@ -71,7 +71,7 @@ INSERT INTO crm.objective_share VALUES (901, 902, 0.7), (901, 903, 0.3);
 SELECT lives_ok('SET CONSTRAINTS crm.objective_share_total IMMEDIATE', 'shares that add up are taken');
 SELECT throws_ok($$ UPDATE crm.objective_share SET share = 0.4 WHERE partner_id = 903 AND objective_id = 901 $$, '23514', 'shares of objective 901 add up to 1.1, not 1', 'shares that do not are refused');
 INSERT INTO crm.purchase (customer_id, purchased_at, amount) VALUES (901, '2021-05-01', 100), (902, '2021-05-01', 50);
-SELECT results_eq($$ SELECT partner_id, actual FROM crm.objective_progress WHERE objective_id = 901 ORDER BY 1 $$, $$ VALUES (902::bigint, 0::numeric), (903, 100) $$, 'purchases count for who was accountable then');
+SELECT results_eq($$ SELECT partner_id, actual FROM crm.objective_progress WHERE objective_id = 901 ORDER BY 1 $$, $$ VALUES (902::bigint, 0::numeric), (903, 100.000000) $$, 'purchases count for who was accountable then');
 
 SELECT * FROM finish();
 ROLLBACK;
