@@ -77,7 +77,9 @@ BEGIN
                 WHERE m.message_id = i.message_id AND m.customer_id = i.customer_id AND u.is_advertising IS NOT FALSE) END,
            CASE WHEN i.outcome = 'unsubscribed' THEN i.contact_point_id END,
            CASE i.outcome WHEN 'unsubscribed' THEN 'withdrawn' ELSE 'objected' END,
-           'interaction: ' || i.outcome, i.interaction_id, i.occurred_at
+           'interaction: ' || i.outcome, i.interaction_id,
+           -- What is reported as happening now comes after all that was recorded until now.
+           CASE WHEN i.occurred_at < now() THEN i.occurred_at ELSE clock_timestamp() END
     FROM unnest(interactions) AS n (interaction_id)
     JOIN crm.interaction AS i USING (interaction_id)
     WHERE i.outcome IN ('unsubscribed', 'complained')
