@@ -38,7 +38,7 @@ typedef struct KindCache
 } KindCache;
 
 /* Longer ones are no addresses; an index could not hold them anyway. */
-#define ADDRESS_MAX 65536
+#define ADDRESS_MAX 8192
 
 PG_FUNCTION_INFO_V1(crm_canonical_contact);
 PG_FUNCTION_INFO_V1(crm_resolve_address);
