@@ -16,17 +16,23 @@ OBJS = \
 	src/crm.o \
 	src/setup.o \
 	src/spi_plan.o \
+	src/customer_text_math.o \
+	src/customer_domain_math.o \
 	src/customer_email.o \
 	src/customer_email_math.o \
 	src/customer_phone.o \
 	src/customer_phone_math.o \
 	src/customer_phone_shim.o \
+	src/customer_web_math.o \
 	src/customer_contact.o \
 	src/channel.o \
 	src/channel_math.o \
 	src/channel_beta.o \
 	src/channel_beta_math.o \
 	src/channel_best_math.o \
+	src/channel_prior.o \
+	src/channel_prior_loss.o \
+	src/channel_prior_math.o \
 	src/channel_gap.o \
 	src/channel_gap_math.o \
 	src/history.o \
@@ -43,6 +49,7 @@ OBJS = \
 	src/insight_discrete_math.o \
 	src/insight_fit_math.o \
 	src/insight_predict_math.o \
+	src/outbox.o \
 	src/partner.o \
 	src/partner_gist.o \
 	src/partner_math.o
@@ -52,10 +59,12 @@ TYPES = \
 	sql/types/crm.sql \
 	sql/types/customer.sql \
 	sql/types/channel.sql \
+	sql/types/prior.sql \
 	sql/types/choice.sql \
 	sql/types/history.sql \
 	sql/types/loop.sql \
 	sql/types/insight.sql \
+	sql/types/outbox.sql \
 	sql/types/partner.sql \
 	sql/types/announce.sql
 
@@ -70,10 +79,17 @@ SCHEMA = \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
+	sql/schema/consent.sql \
+	sql/schema/consent_request.sql \
+	sql/schema/outbox.sql \
+	sql/schema/outbox_send.sql \
+	sql/schema/outbox_reply.sql \
 	sql/schema/prior.sql \
 	sql/schema/choice.sql \
 	sql/schema/choice_hour.sql \
-	sql/schema/partner.sql
+	sql/schema/partner.sql \
+	sql/schema/partner_handover.sql \
+	sql/schema/partner_objective.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)

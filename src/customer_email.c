@@ -8,13 +8,15 @@
 #include "crm.h"
 
 #include "common/hashfn.h"
-#include "common/string.h"
-#include "common/unicode_norm.h"
 #include "customer.h"
+#include "customer_domain_math.h"
 #include "customer_email_math.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+
+/* Leading byte of the binary format. */
+#define EMAIL_BINARY_VERSION 1
 
 PG_FUNCTION_INFO_V1(crm_email_address_in);
 PG_FUNCTION_INFO_V1(crm_email_address_out);
@@ -32,52 +34,7 @@ PG_FUNCTION_INFO_V1(crm_email_address_hash_extended);
 PG_FUNCTION_INFO_V1(crm_email_address_canonical);
 PG_FUNCTION_INFO_V1(crm_email_address_local_part);
 PG_FUNCTION_INFO_V1(crm_email_address_domain);
-
-/*
- * Brings a text with other than ASCII characters to Unicode's composed form,
- * so that the same letters are the same octets.  Only UTF-8 databases can hold
- * such addresses.
- */
-static const char *
-compose(const char *input, size_t length, size_t *composed_length, const char **fault)
-{
-	pg_wchar   *characters,
-			   *composed;
-	char	   *result;
-	size_t		n = 0;
-
-	*composed_length = length;
-	if (pg_is_ascii(input))
-		return input;
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		*fault = "it has characters beyond ASCII, which need a database with encoding UTF8";
-		return input;
-	}
-	/* The server checks what clients send; a direct call of the input function is not. */
-	if (!pg_verify_mbstr(PG_UTF8, input, length, true))
-	{
-		*fault = "it is not valid UTF-8";
-		return input;
-	}
-	characters = palloc((length + 1) * sizeof(pg_wchar));
-	n = pg_mb2wchar_with_len(input, characters, length);
-	characters[n] = 0;
-	composed = unicode_normalize(UNICODE_NFC, characters);
-	for (n = 0; composed[n] != 0; n++)
-		;
-	result = palloc(n * 4 + 1);
-	*composed_length = 0;
-	for (size_t i = 0; i < n; i++)
-	{
-		unicode_to_utf8(composed[i], (unsigned char *) result + *composed_length);
-		*composed_length += pg_utf_mblen((unsigned char *) result + *composed_length);
-	}
-	result[*composed_length] = '\0';
-	pfree(characters);
-	pfree(composed);
-	return result;
-}
+PG_FUNCTION_INFO_V1(crm_email_address_domain_unicode);
 
 /*
  * Reads an address into "email" (CRM_EMAIL_MAX + 1 octets).  Returns null, or
@@ -93,7 +50,7 @@ crm_email_read(const char *input, size_t length, char *email)
 
 	if (length > CRM_EMAIL_INPUT_MAX)
 		return "it is too long";
-	composed = compose(input, length, &composed_length, &fault);
+	composed = crm_compose(input, length, &composed_length, &fault);
 	if (fault == NULL)
 		fault = crm_email_parse(composed, composed_length, email, &local_length);
 	return fault;
@@ -121,16 +78,27 @@ crm_email_address_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
 }
 
-/* Binary input is text, and checked as text; it must be in the stored form. */
+/*
+ * Binary: a version byte, then the address as text in the client's encoding.
+ * It is read as text input is, so what is stored is the stored form whatever
+ * came in.
+ */
 Datum
 crm_email_address_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int			version = pq_getmsgbyte(buffer);
 	int			length;
-	char	   *input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &length);
+	char	   *input;
 	char		email[CRM_EMAIL_MAX + 1];
-	const char *fault = crm_email_read(input, length, email);
+	const char *fault;
 
+	if (version != EMAIL_BINARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %d of the binary format of type %s", version, "crm.email_address")));
+	input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &length);
+	fault = crm_email_read(input, length, email);
 	if (fault != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -147,6 +115,7 @@ crm_email_address_send(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 
 	pq_begintypsend(&buffer);
+	pq_sendbyte(&buffer, EMAIL_BINARY_VERSION);
 	pq_sendtext(&buffer, VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
@@ -244,4 +213,25 @@ crm_email_address_domain(PG_FUNCTION_ARGS)
 	size_t		at = crm_email_at(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email));
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(VARDATA_ANY(email) + at + 1, VARSIZE_ANY_EXHDR(email) - at - 1));
+}
+
+/*
+ * crm.domain_unicode(email crm.email_address) returns text
+ *
+ * The domain as people write it, to show it; in databases of other encodings
+ * than UTF-8 as it is stored.
+ */
+Datum
+crm_email_address_domain_unicode(PG_FUNCTION_ARGS)
+{
+	text	   *email = PG_GETARG_TEXT_PP(0);
+	const char *address = VARDATA_ANY(email);
+	size_t		length = VARSIZE_ANY_EXHDR(email);
+	size_t		at = crm_email_at(address, length);
+	char		shown[CRM_DOMAIN_UNICODE_MAX + 1];
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		PG_RETURN_TEXT_P(cstring_to_text_with_len(address + at + 1, length - at - 1));
+	crm_domain_unicode(address + at + 1, length - at - 1, shown);
+	PG_RETURN_TEXT_P(cstring_to_text(shown));
 }

@@ -8,7 +8,7 @@
  * comments, source routes and address literals are no mailboxes of customers
  * and are refused.  The local part is kept as it was written, but for quotes
  * that were not needed; the domain is turned into its lower-case ASCII form
- * (IDNA 2008, by libidn2).
+ * (customer_domain_math.c).
  *
  * Two addresses are equal when they are equal but for the case of ASCII
  * letters.  RFC 5321 leaves the case of the local part to the receiving host;
@@ -18,14 +18,10 @@
  */
 #include "customer_email_math.h"
 
-#include <idn2.h>
 #include <string.h>
 
-static bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
+#include "customer_domain_math.h"
+#include "customer_text_math.h"
 
 /* RFC 5322 atext, and any octet of a UTF-8 sequence (RFC 6531). */
 static bool
@@ -41,14 +37,15 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* Is this a dot-string: atoms joined by single dots? */
+/* Is this a dot-string: atoms joined by single dots, without white space or invisible characters of Unicode? */
 static bool
 is_dot_string(const char *p, size_t length)
 {
 	if (length == 0)
 		return false;
 	for (size_t i = 0; i < length; i++)
-		if (p[i] == '.' ? i == 0 || i == length - 1 || p[i - 1] == '.' : !is_atom_char(p[i]))
+		if (p[i] == '.' ? i == 0 || i == length - 1 || p[i - 1] == '.' :
+			!is_atom_char(p[i]) || crm_text_space(p + i, p + length) > 0 || crm_text_mark(p + i, p + length) > 0)
 			return false;
 	return true;
 }
@@ -119,8 +116,10 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 	{
 		while (p < end && *p != '@')
 		{
-			if (is_space(*p))
+			if (crm_text_space(p, end) > 0)
 				return "it has white space in it";
+			if (crm_text_mark(p, end) > 0)
+				return "it has an invisible character in it";
 			if (*p != '.' && !is_atom_char(*p))
 				return "the part before the @ has a character that is not allowed there";
 			if (n >= CRM_EMAIL_LOCAL_MAX)
@@ -137,40 +136,6 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 	return NULL;
 }
 
-/* Is this a domain name of letters, digits and hyphens (RFC 1123)? */
-static const char *
-check_domain(const char *p)
-{
-	size_t		label = 0;
-	bool		letter = false;
-
-	for (;; p++)
-	{
-		if (*p == '.' || *p == '\0')
-		{
-			if (label == 0)
-				return "the domain has an empty label";
-			if (label > 63)
-				return "a label of the domain is longer than 63 octets";
-			if (p[-1] == '-')
-				return "a label of the domain ends with a hyphen";
-			if (*p == '\0')
-				/* an address such as a@1.2.3.4 names no domain */
-				return letter ? NULL : "the domain is a number";
-			label = 0;
-			letter = false;
-			continue;
-		}
-		if (*p == '-' && label == 0)
-			return "a label of the domain begins with a hyphen";
-		if (*p >= 'a' && *p <= 'z')
-			letter = true;
-		else if (*p != '-' && (*p < '0' || *p > '9'))
-			return "the domain has a character that is not allowed there";
-		label++;
-	}
-}
-
 /*
  * Reads an address.  "email" has room for CRM_EMAIL_MAX + 1 octets and
  * receives its stored form; *local_length is the length of its local part.
@@ -182,18 +147,13 @@ crm_email_parse(const char *input, size_t length, char *email, size_t *local_len
 	const char *p = input;
 	const char *end = input + length;
 	const char *fault;
-	char		raw[CRM_EMAIL_INPUT_MAX + 1];
-	char		domain[CRM_EMAIL_INPUT_MAX + 1];
+	char		domain[CRM_DOMAIN_INPUT_MAX + 1];
 	size_t		used,
 				n;
-	bool		ascii = true;
 
 	if (length > CRM_EMAIL_INPUT_MAX)
 		return "it is too long";
-	while (p < end && is_space(*p))
-		p++;
-	while (end > p && is_space(end[-1]))
-		end--;
+	crm_text_trim(&p, &end);
 	if (p == end)
 		return "it is empty";
 	if (memchr(p, '@', end - p) == NULL)
@@ -213,39 +173,17 @@ crm_email_parse(const char *input, size_t length, char *email, size_t *local_len
 	if (*p == '[')
 		return "the domain is an address literal";
 
-	n = end - p;
-	for (size_t i = 0; i < n; i++)
+	for (const char *c = p; c < end; c++)
 	{
-		if (p[i] == '\0' || is_space(p[i]))
+		if (*c == '\0' || crm_text_space(c, end) > 0)
 			return "it has white space in it";
-		if (p[i] == '@')
+		if (*c == '@')
 			return "it has more than one @";
-		ascii &= (unsigned char) p[i] < 0x80;
-		raw[i] = lower(p[i]);
 	}
-	raw[n] = '\0';
-	if (ascii && strstr(raw, "xn--") == NULL)
-		memcpy(domain, raw, n + 1);
-	else
-	{
-		char	   *encoded = NULL;
-		int			result = idn2_lookup_u8((const uint8_t *) raw, (uint8_t **) &encoded,
-											IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-
-		if (result != IDN2_OK || encoded == NULL || strlen(encoded) > CRM_EMAIL_INPUT_MAX)
-		{
-			if (encoded != NULL)
-				idn2_free(encoded);
-			return "the domain is not a valid internationalised domain name";
-		}
-		n = strlen(encoded);
-		for (size_t i = 0; i <= n; i++)
-			domain[i] = lower(encoded[i]);
-		idn2_free(encoded);
-	}
-	fault = check_domain(domain);
+	fault = crm_domain_read(p, end - p, CRM_DOMAIN_OF_MAIL, domain);
 	if (fault != NULL)
 		return fault;
+	n = strlen(domain);
 	if (*local_length + 1 + n > CRM_EMAIL_MAX)
 		return "it is longer than 254 octets";
 	email[*local_length] = '@';

@@ -19,6 +19,9 @@
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
+/* Leading byte of the binary format. */
+#define PHONE_BINARY_VERSION 1
+
 PG_FUNCTION_INFO_V1(crm_phone_number_in);
 PG_FUNCTION_INFO_V1(crm_phone_number_out);
 PG_FUNCTION_INFO_V1(crm_phone_number_recv);
@@ -36,6 +39,7 @@ PG_FUNCTION_INFO_V1(crm_phone_number_from_text);
 PG_FUNCTION_INFO_V1(crm_phone_number_country);
 PG_FUNCTION_INFO_V1(crm_phone_number_type);
 PG_FUNCTION_INFO_V1(crm_phone_number_format);
+PG_FUNCTION_INFO_V1(crm_phone_library_version);
 
 Datum
 crm_phone_number_in(PG_FUNCTION_ARGS)
@@ -62,11 +66,19 @@ crm_phone_number_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(text);
 }
 
+/* Binary: a version byte, then the digits as int8 in network order. */
 Datum
 crm_phone_number_recv(PG_FUNCTION_ARGS)
 {
-	int64		phone = pq_getmsgint64((StringInfo) PG_GETARG_POINTER(0));
+	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int			version = pq_getmsgbyte(buffer);
+	int64		phone;
 
+	if (version != PHONE_BINARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %d of the binary format of type %s", version, "crm.phone_number")));
+	phone = pq_getmsgint64(buffer);
 	if (!crm_phone_valid(phone))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -81,6 +93,7 @@ crm_phone_number_send(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 
 	pq_begintypsend(&buffer);
+	pq_sendbyte(&buffer, PHONE_BINARY_VERSION);
 	pq_sendint64(&buffer, PG_GETARG_INT64(0));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
@@ -125,46 +138,72 @@ crm_phone_number_hash_extended(PG_FUNCTION_ARGS)
 }
 
 /*
- * The number that people in a country would dial when they read the input.
- * Raises an error when there is none.
+ * The number that people in a country would dial when they read the input;
+ * without a country (null) the input must have + and a country code, or 00, the
+ * international prefix that ITU-T E.123 recommends.  Raises an error when
+ * there is none.
  */
 int64
 crm_phone_from_national(const char *input, const char *country)
 {
 	char		cleaned[CRM_PHONE_INPUT_MAX + 1];
-	char		region[3];
+	char		region[3] = "";
+	char	   *digits = cleaned;
 	const char *fault;
 	int			first_group;
 	int64_t		phone;
-	CrmPhoneStatus status;
 
-	if (strlen(country) != 2 || !isalpha((unsigned char) country[0]) || !isalpha((unsigned char) country[1]))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is not a country code", crm_clip(country)),
-				 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
-	region[0] = pg_toupper((unsigned char) country[0]);
-	region[1] = pg_toupper((unsigned char) country[1]);
-	region[2] = '\0';
-
-	fault = crm_phone_clean(input, cleaned, &first_group);
-	if (fault == NULL)
+	if (country != NULL)
 	{
-		status = crm_phone_lookup(cleaned, first_group, region, &phone);
-		if (status == CRM_PHONE_OK && crm_phone_valid(phone))
-			return phone;
-		if (status == CRM_PHONE_UNKNOWN_COUNTRY)
+		if (strlen(country) != 2 || !isalpha((unsigned char) country[0]) || !isalpha((unsigned char) country[1]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("no telephone numbers are known for country \"%s\"", region),
+					 errmsg("\"%s\" is not a country code", crm_clip(country)),
 					 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
-		if (status == CRM_PHONE_FAILED)
+		region[0] = pg_toupper((unsigned char) country[0]);
+		region[1] = pg_toupper((unsigned char) country[1]);
+	}
+
+	fault = crm_phone_clean(input, cleaned, &first_group);
+	if (fault == NULL && country == NULL)
+	{
+		if (strncmp(cleaned, "00", 2) == 0)
+		{
+			digits++;
+			*digits = '+';
+		}
+		if (*digits != '+')
 			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("could not read telephone number \"%s\"", crm_clip(input))));
-		fault = status == CRM_PHONE_AMBIGUOUS
-			? "the country code may be meant or not; write it with +"
-			: psprintf("there is no such number in %s", region);
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("\"%s\" is not a telephone number in international form", crm_clip(input)),
+					 errhint("Give the number with its country code, as in +49211123456, or set the customer's country.")));
+	}
+	if (fault == NULL)
+	{
+		switch (crm_phone_lookup(digits, first_group, region, &phone))
+		{
+			case CRM_PHONE_OK:
+				if (crm_phone_valid(phone))
+					return phone;
+				/* FALLTHROUGH */
+			case CRM_PHONE_NOT_VALID:
+				fault = country == NULL ? "there is no such number" : psprintf("there is no such number in %s", region);
+				break;
+			case CRM_PHONE_AMBIGUOUS:
+				fault = "the country code may be meant or not; write it with +";
+				break;
+			case CRM_PHONE_UNKNOWN_COUNTRY:
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("no telephone numbers are known for country \"%s\"", region),
+						 errhint("Country codes are ISO 3166-1 alpha-2, such as DE.")));
+				break;
+			case CRM_PHONE_FAILED:
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("could not read telephone number \"%s\"", crm_clip(input))));
+				break;
+		}
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -235,4 +274,20 @@ crm_phone_number_format(PG_FUNCTION_ARGS)
 			 errmsg("unknown style of telephone numbers: \"%s\"", crm_clip(style)),
 			 errhint("Styles are e164, international, national and rfc3966.")));
 	PG_RETURN_NULL();			/* keep compiler quiet */
+}
+
+/*
+ * crm.phone_library_version() returns text
+ *
+ * Version of the libphonenumber in use, as far as its file is named by it;
+ * null where it is not.
+ */
+Datum
+crm_phone_library_version(PG_FUNCTION_ARGS)
+{
+	char		version[64];
+
+	if (crm_phone_version(version, sizeof(version)) != CRM_PHONE_OK)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(version));
 }

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "customer_text_math.h"
+
 static bool
 is_digit(char c)
 {
@@ -27,21 +29,51 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char) c >= 0x80;
 }
 
-static bool
-is_separator(char c)
+/*
+ * How many octets of a separator stand at p, or 0.  Spaces and dashes are
+ * those of Unicode too, and invisible marks are skipped like them: that is
+ * what web pages and address books put around and between digits.
+ */
+static int
+separator(const char *p, const char *end)
 {
-	return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')' || c == '\t';
+	int			length;
+	uint32_t	c = crm_text_character(p, end, &length);
+
+	if (c == '.' || c == '/' || c == '(' || c == ')')
+		return 1;
+	if ((c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029)
+		return 0;
+	if ((length = crm_text_space(p, end)) > 0 || (length = crm_text_dash(p, end)) > 0)
+		return length;
+	return crm_text_mark(p, end);
 }
 
 /*
  * Is the 0 in "+49 (0)211" the trunk prefix, which is not dialled from abroad?
- * In a few countries the leading 0 belongs to the number itself.
+ * In a few countries the leading 0 belongs to the number itself: by the
+ * numbering plans that libphonenumber knows, those without a trunk prefix whose
+ * fixed or mobile numbers begin with 0, and Benin, whose numbers begin with 01
+ * since November 2024.
  */
 static bool
 is_trunk_prefix(int64_t country_code)
 {
-	return country_code != 39 && country_code != 378 && country_code != 379 &&
-		country_code != 225 && country_code != 241;
+	switch (country_code)
+	{
+		case 39:				/* Italy, Vatican */
+		case 225:				/* Ivory Coast */
+		case 226:				/* Burkina Faso */
+		case 229:				/* Benin */
+		case 241:				/* Gabon */
+		case 242:				/* Congo */
+		case 378:				/* San Marino */
+		case 379:				/* Vatican */
+		case 992:				/* Tajikistan */
+			return false;
+		default:
+			return true;
+	}
 }
 
 /*
@@ -52,22 +84,27 @@ const char *
 crm_phone_parse(const char *input, int64_t *phone)
 {
 	const char *p = input;
+	const char *end = input + strlen(input);
 	int			digits = 0;
+	int			length;
 
-	if (strlen(input) > CRM_PHONE_INPUT_MAX)
+	if (end - input > CRM_PHONE_INPUT_MAX)
 		return "it is too long";
-	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
-		p++;
-	if ((p[0] == 't' || p[0] == 'T') && (p[1] == 'e' || p[1] == 'E') && (p[2] == 'l' || p[2] == 'L') && p[3] == ':')
+	crm_text_trim(&p, &end);
+	if (end - p >= 4 && (p[0] == 't' || p[0] == 'T') && (p[1] == 'e' || p[1] == 'E') && (p[2] == 'l' || p[2] == 'L') && p[3] == ':')
+	{
 		p += 4;
-	if (*p == '\0')
+		crm_text_trim(&p, &end);
+	}
+	if (p == end)
 		return "it is empty";
 	if (*p != '+')
 		return "it does not begin with + and a country code";
 	p++;
 	*phone = 0;
-	for (; *p != '\0'; p++)
+	for (; p < end; p += length)
 	{
+		length = 1;
 		if (is_digit(*p))
 		{
 			if (digits == 0 && *p == '0')
@@ -78,12 +115,9 @@ crm_phone_parse(const char *input, int64_t *phone)
 				return "it has more than 15 digits";
 			*phone = *phone * 10 + (*p - '0');
 		}
-		else if (*p == '\n' || *p == '\r')
-		{
-			if (p[strspn(p, " \t\r\n")] != '\0')
-				return "it has a line break in it";
-		}
-		else if (!is_separator(*p))
+		else if (*p >= '\n' && *p <= '\r')
+			return "it has a line break in it";
+		else if ((length = separator(p, end)) == 0)
 			return "it has a character that is no digit and no separator";
 	}
 	if (digits < 7)
@@ -117,23 +151,36 @@ const char *
 crm_phone_clean(const char *input, char *cleaned, int *first_group)
 {
 	const char *p = input;
+	const char *end = input + strlen(input);
 	size_t		n = 0;
 	int			digits = 0;
+	int			length;
 	int64_t		value = 0;
+	bool		touched = false;
 
 	*first_group = 0;
-	if (strlen(input) > CRM_PHONE_INPUT_MAX)
+	if (end - input > CRM_PHONE_INPUT_MAX)
 		return "it is too long";
-	while (*p != '\0' && !is_digit(*p) && *p != '+')
-		p++;
-	if (is_digit(*p) && p > input && is_letter(p[-1]))
-		return "a letter touches a digit";
-	if (*p == '+')
-		cleaned[n++] = *p++;
-	for (; *p != '\0' && (is_digit(*p) || is_separator(*p)); p++)
+	crm_text_trim(&p, &end);
+	for (; p < end && !is_digit(*p) && *p != '+'; p += length)
 	{
-		if (!is_digit(*p))
+		length = separator(p, end);
+		touched = length == 0 && is_letter(*p);
+		if (length == 0)
+			length = 1;
+	}
+	if (p < end && is_digit(*p) && touched)
+		return "a letter touches a digit";
+	if (p < end && *p == '+')
+		cleaned[n++] = *p++;
+	touched = false;
+	for (; p < end && (is_digit(*p) || separator(p, end) > 0); p += length)
+	{
+		length = 1;
+		touched = is_digit(*p);
+		if (!touched)
 		{
+			length = separator(p, end);
 			if (*first_group == 0)
 				*first_group = digits;
 			continue;
@@ -151,9 +198,9 @@ crm_phone_clean(const char *input, char *cleaned, int *first_group)
 		*first_group = digits;
 	if (digits == 0)
 		return "it has no digits";
-	if (is_letter(*p) && is_digit(p[-1]))
+	if (p < end && is_letter(*p) && touched)
 		return "a letter touches a digit";
-	for (; *p != '\0'; p++)
+	for (; p < end; p++)
 		if (is_digit(*p) || *p == '+')
 			return "it has digits in two places";
 	return NULL;

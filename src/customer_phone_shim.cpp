@@ -16,6 +16,8 @@
 #include <cstring>
 #include <string>
 
+#include <dlfcn.h>
+
 #include <phonenumbers/logger.h>
 #include <phonenumbers/phonenumber.pb.h>
 #include <phonenumbers/phonenumberutil.h>
@@ -48,12 +50,31 @@ util()
 	return instance;
 }
 
+/*
+ * Benin wrote 01 before all its numbers in November 2024, and they became
+ * +229 01 and eight digits.  Libraries that are older know the eight digits:
+ * gives the number as they knew it, or false when it is no such number.
+ */
+bool
+former_number(const PhoneNumber &number, PhoneNumber *former)
+{
+	if (number.country_code() != 229 || !number.italian_leading_zero() || number.number_of_leading_zeros() != 1 ||
+		number.national_number() / 100000000 != 1)
+		return false;
+	former->Clear();
+	former->set_country_code(229);
+	former->set_national_number(number.national_number() - 100000000);
+	return util()->IsValidNumber(*former);
+}
+
 bool
 parse(const std::string &text, const std::string &country, PhoneNumber *number)
 {
+	PhoneNumber former;
+
 	number->Clear();
 	return util()->Parse(text, country, number) == PhoneNumberUtil::NO_PARSING_ERROR &&
-		util()->IsValidNumber(*number);
+		(util()->IsValidNumber(*number) || former_number(*number, &former));
 }
 
 int64_t
@@ -86,7 +107,7 @@ copy(const std::string &from, char *to, size_t size)
 
 /*
  * Reads digits (with or without a leading +) as dialled in a country, an ISO
- * 3166-1 code in capitals.  People leave out the + of a number with country
+ * 3166-1 code in capitals; without one ("") only numbers with + are read.  People leave out the + of a number with country
  * code: "49 211 123456", whose first group is the code, is read that way; where
  * nothing sets the code apart and both readings are valid, it is ambiguous.
  */
@@ -99,6 +120,15 @@ crm_phone_lookup(const char *digits, int first_group, const char *country, int64
 					international;
 		std::string text(digits);
 		std::string region(country);
+
+		if (region.empty())
+		{
+			if (text.empty() || text[0] != '+' || !parse(text, "ZZ", &international))
+				return CRM_PHONE_NOT_VALID;
+			*phone = to_integer(international);
+			return CRM_PHONE_OK;
+		}
+
 		int			code = util()->GetCountryCodeForRegion(region);
 		std::string code_text = std::to_string(code);
 		bool		is_national,
@@ -131,11 +161,16 @@ crm_phone_describe(int64_t phone, char *country, size_t country_size, const char
 {
 	try
 	{
-		PhoneNumber number;
+		PhoneNumber number,
+					former;
 		std::string region;
 
 		if (from_integer(phone, &number))
+		{
+			if (!util()->IsValidNumber(number) && former_number(number, &former))
+				number.Swap(&former);
 			util()->GetRegionCodeForNumber(number, &region);
+		}
 		/* "ZZ" stands for no region, "001" for services that have none */
 		if (region.size() != 2 || region == "ZZ")
 			region.clear();
@@ -188,4 +223,31 @@ crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size)
 	{
 		return CRM_PHONE_FAILED;
 	}
+}
+
+/*
+ * The version of the library that is loaded.  It has no function that tells
+ * it, but its file is named by it: libphonenumber.so.8.12.
+ */
+extern "C" CrmPhoneStatus
+crm_phone_version(char *version, size_t size)
+{
+	Dl_info		info;
+	char	   *file;
+	const char *found;
+	CrmPhoneStatus status = CRM_PHONE_NOT_VALID;
+
+	if (dladdr(reinterpret_cast<void *>(&PhoneNumberUtil::GetInstance), &info) == 0 || info.dli_fname == nullptr)
+		return status;
+	file = realpath(info.dli_fname, nullptr);
+	if (file == nullptr)
+		return status;
+	found = std::strstr(file, ".so.");
+	if (found != nullptr && std::strlen(found + 4) < size)
+	{
+		std::strcpy(version, found + 4);
+		status = CRM_PHONE_OK;
+	}
+	std::free(file);
+	return status;
 }

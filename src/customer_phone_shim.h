@@ -36,6 +36,7 @@ typedef enum CrmPhoneStyle
 extern CrmPhoneStatus crm_phone_lookup(const char *digits, int first_group, const char *country, int64_t *phone);
 extern CrmPhoneStatus crm_phone_describe(int64_t phone, char *country, size_t country_size, const char **type);
 extern CrmPhoneStatus crm_phone_write(int64_t phone, CrmPhoneStyle style, char *text, size_t size);
+extern CrmPhoneStatus crm_phone_version(char *version, size_t size);
 
 #ifdef __cplusplus
 }

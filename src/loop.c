@@ -143,10 +143,12 @@ typedef struct LoopState
 	MemoryContext context;		/* the table of scores; reset after each run */
 	scores_hash *scores;
 	Oid			outbound;		/* values of the enumerations */
-	Oid			bounced;
+	Oid			bounced;		/* the outcomes that imply more than a score */
+	Oid			unsubscribed;
+	Oid			complained;
 	Oid			score_type;
 	bool		any_inbound;
-	bool		any_bounced;
+	bool		any_implying;
 	int64		low;			/* customers of this reading: from here ... */
 	int64		high;			/* ... to before here, if bounded */
 	bool		bounded;
@@ -393,6 +395,8 @@ find_columns(LoopState *state)
 
 	state->outbound = enum_value(c->direction_type, "outbound");
 	state->bounced = enum_value(c->outcome_type, "bounced");
+	state->unsubscribed = enum_value(c->outcome_type, "unsubscribed");
+	state->complained = enum_value(c->outcome_type, "complained");
 	state->score_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("channel_score"),
 										ObjectIdGetDatum(get_namespace_oid("crm", false)));
 	fmgr_info(F_ENUM_CMP, &state->compare_channels);
@@ -418,6 +422,14 @@ add_to_entry(LoopState *state, ScoreEntry *entry, const unsigned char *score, in
 		crm_score_error(status, crm_score_half_life(entry->score), crm_score_half_life(score));
 }
 
+/* Does a contact with this outcome block an address or change what the customer permits? */
+static bool
+implies_more(LoopState *state, bool outbound, Oid outcome)
+{
+	return (outbound && outcome == state->bounced) ||
+		outcome == state->unsubscribed || outcome == state->complained;
+}
+
 static void
 absorb_row(LoopState *state, TupleTableSlot *slot)
 {
@@ -439,7 +451,7 @@ absorb_row(LoopState *state, TupleTableSlot *slot)
 
 	/* What the outcomes imply is asked of all rows, whoever's turn it is. */
 	state->any_inbound |= !outbound;
-	state->any_bounced |= outbound && outcome == state->bounced;
+	state->any_implying |= implies_more(state, outbound, outcome);
 	key.customer_id = DatumGetInt64(values[c->customer_id - 1]);
 	if (key.customer_id < state->low || (state->bounded && key.customer_id >= state->high))
 		return;
@@ -677,10 +689,10 @@ write_scores(LoopState *state)
 
 /*
  * Calls a function for the few rows whose outcome implies more than a score:
- * with the ids of bounces, of answers, or of both.
+ * with the ids of bounces, unsubscriptions and complaints, of answers, or of both.
  */
 static void
-run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool bounces, bool answers)
+run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool implying, bool answers)
 {
 	InteractionColumns *c = &state->columns;
 	Oid			type = INT8ARRAYOID;
@@ -696,7 +708,8 @@ run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool bounces
 		if (slot->tts_isnull[c->analysed_at - 1])
 			continue;
 		outbound = DatumGetObjectId(slot->tts_values[c->direction - 1]) == state->outbound;
-		if (outbound ? bounces && DatumGetObjectId(slot->tts_values[c->outcome - 1]) == state->bounced : answers)
+		if ((implying && implies_more(state, outbound, DatumGetObjectId(slot->tts_values[c->outcome - 1]))) ||
+			(answers && !outbound))
 			ids = accumArrayResult(ids, slot->tts_values[c->interaction_id - 1], false, INT8OID, CurrentMemoryContext);
 	}
 	array = makeArrayResult(ids, CurrentMemoryContext);
@@ -775,7 +788,7 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 
 	/* Another may have become unanswered until the scores were locked, so ask again. */
 	state.any_inbound = state.any_inbound && is_any_unanswered();
-	if (state.any_inbound || state.any_bounced)
+	if (state.any_inbound || state.any_implying)
 		run_for_rows(&state, slot, &implies, true, state.any_inbound);
 
 	ExecDropSingleTupleTableSlot(slot);

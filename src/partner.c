@@ -24,6 +24,7 @@
 #include "partner_math.h"
 
 #define RESPONSIBILITY_VERSION 1
+#define ALL_CHANNEL_BITS ((1 << CRM_RESP_CHANNELS) - 1)
 
 #define PG_GETARG_RESP(n) ((crm_resp) PG_GETARG_INT64(n))
 #define PG_RETURN_RESP(v) PG_RETURN_INT64((int64) (v))
@@ -54,6 +55,9 @@ PG_FUNCTION_INFO_V1(crm_responsibility_channels);
 PG_FUNCTION_INFO_V1(crm_responsibility_is_accountable);
 PG_FUNCTION_INFO_V1(crm_responsibility_has_duty);
 PG_FUNCTION_INFO_V1(crm_responsibility_allows);
+PG_FUNCTION_INFO_V1(crm_responsibility_channel_bits);
+PG_FUNCTION_INFO_V1(crm_responsibility_channel_names);
+PG_FUNCTION_INFO_V1(crm_path_prefixes);
 
 Datum
 crm_responsibility_in(PG_FUNCTION_ARGS)
@@ -377,4 +381,59 @@ crm_responsibility_allows(PG_FUNCTION_ARGS)
 	uint64_t	channels = PG_GETARG_RESP(0) & CRM_RESP_CHANNEL_MASK;
 
 	PG_RETURN_BOOL(channels == 0 || (channels & channel_bit(PG_GETARG_OID(1))) != 0);
+}
+
+/* The channels as bits of an integer; without a named channel all that there are. */
+Datum
+crm_responsibility_channel_bits(PG_FUNCTION_ARGS)
+{
+	uint64_t	bits = (PG_GETARG_RESP(0) & CRM_RESP_CHANNEL_MASK) >> CRM_RESP_CHANNEL_SHIFT;
+
+	PG_RETURN_INT32((int32) (bits == 0 ? ALL_CHANNEL_BITS : bits));
+}
+
+/* The names of the channels whose bits are set. */
+Datum
+crm_responsibility_channel_names(PG_FUNCTION_ARGS)
+{
+	int32		bits = PG_GETARG_INT32(0);
+	StringInfoData names;
+
+	if ((bits & ~ALL_CHANNEL_BITS) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no channel has a bit of %d", bits & ~ALL_CHANNEL_BITS)));
+	initStringInfo(&names);
+	for (int i = 0; i < CRM_RESP_CHANNELS; i++)
+	{
+		if (bits >> i & 1)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", crm_resp_channel_names[i]);
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(names.data, names.len));
+}
+
+/*
+ * The empty path and every prefix of a path of labels divided by dots: {"",
+ * eu, eu.de}.  What is known of a wider path also holds for the narrower.
+ */
+Datum
+crm_path_prefixes(PG_FUNCTION_ARGS)
+{
+	text	   *path = PG_GETARG_TEXT_PP(0);
+	const char *data = VARDATA_ANY(path);
+	int			length = VARSIZE_ANY_EXHDR(path);
+	int			count = 0;
+	Datum	   *prefixes;
+
+	for (int i = 0; i < length; i++)
+		count += data[i] == '.';
+	prefixes = (Datum *) palloc(((size_t) count + 2) * sizeof(Datum));
+	count = 0;
+	prefixes[count++] = PointerGetDatum(cstring_to_text_with_len(data, 0));
+	for (int i = 1; i <= length; i++)
+	{
+		if (i == length || data[i] == '.')
+			prefixes[count++] = PointerGetDatum(cstring_to_text_with_len(data, i));
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(prefixes, count, TEXTOID, -1, false, TYPALIGN_INT));
 }

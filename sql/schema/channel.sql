@@ -39,8 +39,12 @@ CREATE TABLE crm.channel_policy (
     cap_window interval,
     prior_success double precision NOT NULL DEFAULT 0.5 CHECK (prior_success > 0 AND prior_success <= 1e6),
     prior_failure double precision NOT NULL DEFAULT 4.5 CHECK (prior_failure > 0 AND prior_failure <= 1e6),
+    max_attempts integer NOT NULL DEFAULT 8 CHECK (max_attempts BETWEEN 1 AND 1000),
+    retry_after interval NOT NULL DEFAULT '1 minute',
+    is_idempotent boolean NOT NULL DEFAULT false,
     CONSTRAINT channel_policy_half_life CHECK (half_life >= '1 day' AND half_life <= '10 years'),
     CONSTRAINT channel_policy_response_window CHECK (response_window > '0' AND response_window <= '10 years'),
+    CONSTRAINT channel_policy_retry_after CHECK (retry_after > '0' AND retry_after <= '7 days'),
     CONSTRAINT channel_policy_quiet CHECK ((quiet_from IS NULL) = (quiet_until IS NULL)),
     CONSTRAINT channel_policy_cap CHECK ((cap IS NULL) = (cap_window IS NULL) AND cap_window > '0')
 );
@@ -56,6 +60,9 @@ COMMENT ON COLUMN crm.channel_policy.cap IS 'how many contacts a customer may ge
 COMMENT ON COLUMN crm.channel_policy.cap_window IS 'the window of the cap';
 COMMENT ON COLUMN crm.channel_policy.prior_success IS 'first parameter of the Beta prior of a customer of whom nothing is known yet';
 COMMENT ON COLUMN crm.channel_policy.prior_failure IS 'second parameter of that prior';
+COMMENT ON COLUMN crm.channel_policy.max_attempts IS 'how often sending a message is tried before it is dead';
+COMMENT ON COLUMN crm.channel_policy.retry_after IS 'wait after the first failure; doubles with every further one, up to a day, give or take a quarter';
+COMMENT ON COLUMN crm.channel_policy.is_idempotent IS 'does the provider take our idempotency key, so that a message may be handed over twice and is sent once';
 GRANT SELECT ON crm.channel_policy TO PUBLIC;
 
 INSERT INTO crm.channel_policy

@@ -94,7 +94,7 @@ COMMENT ON COLUMN crm.customer.given_name IS 'given name of a person';
 COMMENT ON COLUMN crm.customer.family_name IS 'family name of a person';
 COMMENT ON COLUMN crm.customer.birth_date IS 'date of birth of a person';
 COMMENT ON COLUMN crm.customer.language IS 'language to address the customer in (BCP 47)';
-COMMENT ON COLUMN crm.customer.country IS 'country (ISO 3166-1 alpha-2); telephone numbers without a country code are read by it';
+COMMENT ON COLUMN crm.customer.country IS 'country (ISO 3166-1 alpha-2); telephone numbers without a country code are read by it when they are written';
 COMMENT ON COLUMN crm.customer.time_zone IS 'time zone (IANA name); quiet hours are meant in it';
 COMMENT ON COLUMN crm.customer.lifecycle IS 'prospect, lead, customer, lapsed or lost; the first purchase makes a prospect or lead a customer';
 COMMENT ON COLUMN crm.customer.peer_group IS 'group within which customers are comparable; models are fitted by it';
@@ -139,7 +139,8 @@ CREATE TABLE crm.contact_point (
     customer_id bigint NOT NULL REFERENCES crm.customer ON DELETE CASCADE,
     channel crm.channel NOT NULL,
     address text NOT NULL,
-    canonical text GENERATED ALWAYS AS (crm.canonical_contact(channel, address)) STORED,
+    resolved text,
+    canonical text GENERATED ALWAYS AS (crm.canonical_contact(channel, coalesce(resolved, address))) STORED,
     is_primary boolean NOT NULL DEFAULT false,
     verified_at timestamptz CHECK (isfinite(verified_at)),
     blocked_at timestamptz CHECK (isfinite(blocked_at)),
@@ -151,7 +152,9 @@ COMMENT ON TABLE crm.contact_point IS 'an address, number or name under which a 
 COMMENT ON COLUMN crm.contact_point.contact_point_id IS 'key';
 COMMENT ON COLUMN crm.contact_point.customer_id IS 'whose';
 COMMENT ON COLUMN crm.contact_point.channel IS 'channel that it serves';
-COMMENT ON COLUMN crm.contact_point.address IS 'as given; a telephone number in national form is completed by the customer''s country';
+COMMENT ON COLUMN crm.contact_point.address IS 'as given; a telephone number may be in the national form of the customer''s country';
+COMMENT ON COLUMN crm.contact_point.resolved IS
+    'the address in the form to send to, where it was given in another: the number in E.164, the e-mail or web address with its domain in ASCII. Filled when the address is written unless it is given, and kept when the customer moves; setting it to null reads the address again';
 COMMENT ON COLUMN crm.contact_point.canonical IS 'the form in which equal addresses are equal: E.164, e-mail with IDNA domain, folded text';
 COMMENT ON COLUMN crm.contact_point.is_primary IS 'the one to use first; at most one per customer and channel';
 COMMENT ON COLUMN crm.contact_point.verified_at IS 'when it was shown to be the customer''s';
@@ -166,20 +169,26 @@ COMMENT ON INDEX crm.contact_point_customer IS 'a customer has an address once';
 COMMENT ON INDEX crm.contact_point_primary IS 'at most one primary contact point per customer and channel';
 COMMENT ON INDEX crm.contact_point_canonical IS 'search by address, whole or from its beginning';
 
+-- canonical is generated anew by every restore, by tables of libraries that may have changed since: what they were asked
+-- is therefore kept. A number that was read once does not change when the customer moves.
 CREATE FUNCTION crm.contact_point_before() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    new.address := crm.resolve_address(new.channel, new.address,
-        (SELECT c.country FROM crm.customer AS c WHERE c.customer_id = new.customer_id));
+    IF new.resolved IS NULL
+       OR tg_op = 'UPDATE' AND new.resolved = old.resolved
+          AND (new.address IS DISTINCT FROM old.address OR new.channel IS DISTINCT FROM old.channel) THEN
+        new.resolved := nullif(crm.resolve_address(new.channel, new.address,
+            (SELECT c.country FROM crm.customer AS c WHERE c.customer_id = new.customer_id)), new.address);
+    END IF;
     RETURN new;
 END $$;
 COMMENT ON FUNCTION crm.contact_point_before() IS
-    'trigger of crm.contact_point: completes a telephone number in national form by the customer''s country';
+    'trigger of crm.contact_point: reads an address by the customer''s country and the tables of libraries, once, and keeps what came out';
 REVOKE ALL ON FUNCTION crm.contact_point_before() FROM PUBLIC;
 
-CREATE TRIGGER contact_point_before BEFORE INSERT OR UPDATE OF address, channel, customer_id ON crm.contact_point
+CREATE TRIGGER contact_point_before BEFORE INSERT OR UPDATE OF address, channel, resolved ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_before();
-COMMENT ON TRIGGER contact_point_before ON crm.contact_point IS 'completes a telephone number in national form';
+COMMENT ON TRIGGER contact_point_before ON crm.contact_point IS 'reads an address once, and keeps what came out';
 
 -- Relationships ------------------------------------------------------------------------------------------------
 

@@ -15,3 +15,19 @@ COMMENT ON COLUMN crm.installation.previous IS 'version before; null at the firs
 COMMENT ON COLUMN crm.installation.applied_at IS 'when';
 COMMENT ON COLUMN crm.installation.applied_by IS 'by which role';
 GRANT SELECT ON crm.installation TO PUBLIC;
+
+CREATE FUNCTION crm.remove_defaults() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM crm.customer) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'there are customers in this database',
+            HINT = 'crm.remove_defaults() is for a database that was just set up.';
+    END IF;
+    EXECUTE (SELECT format('TRUNCATE %s CASCADE', string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname))
+             FROM pg_class AS c
+             WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition);
+END $$;
+COMMENT ON FUNCTION crm.remove_defaults() IS
+    'empties the tables that crm.setup() has filled, so that all rows of another database can be restored or replicated into this one; refuses when there are customers';
+REVOKE ALL ON FUNCTION crm.remove_defaults() FROM PUBLIC;

@@ -68,6 +68,29 @@ BEGIN
           GROUP BY 1) AS b
     WHERE p.contact_point_id = b.contact_point_id AND p.blocked_at IS NULL;
 
+    -- Who unsubscribes withdraws: for the purpose of the message that he had, else for all advertising. Who complains
+    -- objects, and is not written to at that address again.
+    INSERT INTO crm.consent (customer_id, channel, purpose, contact_point_id, status, evidence, interaction_id, recorded_at)
+    SELECT i.customer_id, i.channel,
+           CASE WHEN i.outcome = 'unsubscribed' THEN
+               (SELECT m.purpose FROM crm.message AS m LEFT JOIN crm.purpose AS u ON u.purpose = m.purpose
+                WHERE m.message_id = i.message_id AND m.customer_id = i.customer_id AND u.is_advertising IS NOT FALSE) END,
+           CASE WHEN i.outcome = 'unsubscribed' THEN i.contact_point_id END,
+           CASE i.outcome WHEN 'unsubscribed' THEN 'withdrawn' ELSE 'objected' END,
+           'interaction: ' || i.outcome, i.interaction_id,
+           -- What is reported as happening now comes after all that was recorded until now.
+           CASE WHEN i.occurred_at < now() THEN i.occurred_at ELSE clock_timestamp() END
+    FROM unnest(interactions) AS n (interaction_id)
+    JOIN crm.interaction AS i USING (interaction_id)
+    WHERE i.outcome IN ('unsubscribed', 'complained')
+    ORDER BY i.customer_id, i.interaction_id
+    ON CONFLICT (interaction_id, status) WHERE interaction_id IS NOT NULL DO NOTHING;
+    UPDATE crm.contact_point AS p
+    SET blocked_at = i.occurred_at, block_reason = 'complained'
+    FROM unnest(interactions) AS n (interaction_id)
+    JOIN crm.interaction AS i USING (interaction_id)
+    WHERE i.outcome = 'complained' AND p.contact_point_id = i.contact_point_id AND p.blocked_at IS NULL;
+
     -- An answer that came after its response window had closed: the contact was not unanswered after all. It has been
     -- locked, unless it became unanswered since; then one that another session is changing right now is left to it,
     -- for that session may be waiting for our scores.
@@ -80,7 +103,7 @@ BEGIN
         FOR NO KEY UPDATE SKIP LOCKED));
 END $$;
 COMMENT ON FUNCTION crm.interaction_implies(bigint[]) IS
-    'what the outcomes of these interactions imply: a bounce blocks the contact point, a late answer takes back "unanswered"';
+    'what the outcomes of these interactions imply: a bounce or a complaint blocks the contact point, unsubscribed and complained are entries in the ledger of consent, a late answer takes back "unanswered"';
 REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 
 -- Interactions -> customer_channel -----------------------------------------------------------------------------
@@ -160,7 +183,7 @@ BEGIN
     FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
           EXCEPT ALL
           SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
-    WHERE c.direction = 'inbound' OR c.outcome = 'bounced';
+    WHERE c.direction = 'inbound' OR c.outcome IN ('bounced', 'unsubscribed', 'complained');
     IF implying IS NOT NULL THEN
         PERFORM crm.lock_answered(implying);
     END IF;

@@ -1,4 +1,4 @@
--- partner: companies of one value chain, who answers for which customers, hand-over, and shared objectives.
+-- partner: companies of one value chain and who answers for which customers.
 
 CREATE TABLE crm.value_chain (
     position text PRIMARY KEY,
@@ -15,7 +15,11 @@ CREATE TABLE crm.partner (
     name text NOT NULL UNIQUE CHECK (name <> ''),
     position text NOT NULL REFERENCES crm.value_chain,
     tier integer NOT NULL DEFAULT 1 CHECK (tier > 0),
-    contract tstzrange NOT NULL DEFAULT tstzrange(now(), NULL) CHECK (NOT isempty(contract))
+    contract tstzrange NOT NULL DEFAULT tstzrange(now(), NULL) CHECK (NOT isempty(contract)),
+    country text CHECK (country ~ '^[A-Z]{2}$'),
+    region text,
+    time_zone text NOT NULL DEFAULT 'UTC' CONSTRAINT partner_time_zone CHECK (isfinite(timezone(time_zone, timestamptz '2000-01-01 00:00+00'))),
+    capacity integer CHECK (capacity >= 0)
 );
 CREATE INDEX partner_position ON crm.partner (position);
 COMMENT ON INDEX crm.partner_position IS 'partners by position';
@@ -25,6 +29,14 @@ COMMENT ON COLUMN crm.partner.name IS 'name of the company';
 COMMENT ON COLUMN crm.partner.position IS 'where it stands in the value chain';
 COMMENT ON COLUMN crm.partner.tier IS 'its tier, 1 the highest';
 COMMENT ON COLUMN crm.partner.contract IS 'when its contract is in force';
+COMMENT ON COLUMN crm.partner.country IS 'country that it works in (ISO 3166-1 alpha-2); its holidays and working hours hold';
+COMMENT ON COLUMN crm.partner.region IS 'region of the country, where holidays differ by region';
+COMMENT ON COLUMN crm.partner.time_zone IS 'time zone (IANA name) of its working hours';
+COMMENT ON COLUMN crm.partner.capacity IS 'for how many responsibilities it can be accountable at a time; null: any number';
+
+-- A fact that names no partner costs no look-up.
+ALTER TABLE crm.interaction ADD CONSTRAINT interaction_partner_id_fkey FOREIGN KEY (partner_id) REFERENCES crm.partner;
+ALTER TABLE crm.purchase ADD CONSTRAINT purchase_partner_id_fkey FOREIGN KEY (partner_id) REFERENCES crm.partner;
 
 CREATE TABLE crm.partner_login (
     role name PRIMARY KEY,
@@ -101,6 +113,7 @@ CREATE TABLE crm.partner_responsibility (
     valid tstzrange NOT NULL DEFAULT tstzrange(now(), NULL),
     CONSTRAINT partner_responsibility_valid CHECK (NOT isempty(valid) AND NOT upper_inc(valid) AND (lower_inc(valid) OR lower_inf(valid))),
     CONSTRAINT partner_responsibility_scope CHECK (customer_id IS NULL OR territory IS NULL),
+    CONSTRAINT partner_responsibility_path CHECK (@ltree@.nlevel(territory) > 0 AND @ltree@.nlevel(product) > 0),
     CONSTRAINT partner_responsibility_accountable EXCLUDE USING gist
         (coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(product::text, '') WITH =,
          duty WITH OPERATOR(crm.&&), valid WITH &&) WHERE (crm.is_accountable(duty)),
@@ -117,46 +130,60 @@ COMMENT ON COLUMN crm.partner_responsibility.product IS 'for this product and al
 COMMENT ON COLUMN crm.partner_responsibility.duty IS 'role, duties and channels';
 COMMENT ON COLUMN crm.partner_responsibility.valid IS 'when, from the first instant up to but not including the last';
 CREATE INDEX partner_responsibility_customer ON crm.partner_responsibility (customer_id) WHERE customer_id IS NOT NULL;
-CREATE INDEX partner_responsibility_territory ON crm.partner_responsibility USING gist (territory) WHERE customer_id IS NULL;
+CREATE INDEX partner_responsibility_territory ON crm.partner_responsibility ((coalesce(territory::text, ''))) WHERE customer_id IS NULL;
 CREATE INDEX partner_responsibility_partner ON crm.partner_responsibility (partner_id);
 COMMENT ON INDEX crm.partner_responsibility_customer IS 'who answers for a customer by name';
-COMMENT ON INDEX crm.partner_responsibility_territory IS 'who answers for a territory';
+COMMENT ON INDEX crm.partner_responsibility_territory IS 'who answers for a territory, or everywhere';
 COMMENT ON INDEX crm.partner_responsibility_partner IS 'what a partner answers for';
 
+-- Who writes responsibilities waits in line, whatever they are for. Locks on single scopes would have to be taken in one
+-- order, but a trigger sees the rows of a statement in theirs, one by one, with the earlier ones already in the index of
+-- the constraint: two statements with two rows each would deadlock. And many rows would need more locks than the server has.
+CREATE FUNCTION crm.lock_responsibilities() RETURNS void LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT FROM pg_advisory_xact_lock(hashtextextended('crm.partner_responsibility', 815));
+END;
+COMMENT ON FUNCTION crm.lock_responsibilities() IS 'waits until no other transaction that wrote responsibilities is open, and makes the next ones wait for this one; every statement that writes them does so by itself';
+REVOKE ALL ON FUNCTION crm.lock_responsibilities() FROM PUBLIC;
+
 CREATE FUNCTION crm.partner_responsibility_before() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    key bigint;
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    FOR key IN
-        SELECT DISTINCT hashtextextended(concat_ws('|', r.customer_id, '/', r.territory::text, '/', r.product::text), 815) AS k
-        FROM (SELECT new.customer_id, new.territory, new.product
-              UNION ALL SELECT old.customer_id, old.territory, old.product WHERE tg_op = 'UPDATE') AS r
-        ORDER BY k
-    LOOP
-        PERFORM pg_advisory_xact_lock(key);
-    END LOOP;
-    RETURN new;
+    PERFORM crm.lock_responsibilities();
+    RETURN NULL;
 END $$;
-COMMENT ON FUNCTION crm.partner_responsibility_before() IS 'trigger: locks the scope, so that sessions competing for it wait in line instead of deadlocking in the exclusion constraint';
+COMMENT ON FUNCTION crm.partner_responsibility_before() IS 'trigger: sessions that compete for a scope wait in line, before anything is written, instead of deadlocking in the exclusion constraint';
 REVOKE ALL ON FUNCTION crm.partner_responsibility_before() FROM PUBLIC;
 CREATE TRIGGER partner_responsibility_before BEFORE INSERT OR UPDATE ON crm.partner_responsibility
-    FOR EACH ROW EXECUTE FUNCTION crm.partner_responsibility_before();
-COMMENT ON TRIGGER partner_responsibility_before ON crm.partner_responsibility IS 'locks the scope';
+    FOR EACH STATEMENT EXECUTE FUNCTION crm.partner_responsibility_before();
+COMMENT ON TRIGGER partner_responsibility_before ON crm.partner_responsibility IS 'sessions that write responsibilities wait in line';
+
+-- Which responsibilities reach which customers: by name, by territory, or everywhere. The planner expands these two
+-- functions in place, so that a filter on the customer goes to the indexes. IS TRUE keeps the time away from those of the
+-- constraints, which hold all that is valid now.
+CREATE FUNCTION crm.responsibility_reach()
+    RETURNS TABLE (customer_id bigint, responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange, by_customer boolean, depth integer)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
+BEGIN ATOMIC
+    SELECT r.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, true, 0
+    FROM crm.partner_responsibility AS r
+    WHERE r.customer_id IS NOT NULL
+    UNION ALL
+    SELECT c.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, false, p.depth::integer - 1
+    FROM crm.customer AS c
+    LEFT JOIN crm.customer_territory AS t ON t.customer_id = c.customer_id
+    CROSS JOIN LATERAL unnest(crm.path_prefixes(coalesce(t.territory::text, ''))) WITH ORDINALITY AS p (path, depth)
+    JOIN crm.partner_responsibility AS r ON r.customer_id IS NULL AND coalesce(r.territory::text, '') = p.path;
+END;
+COMMENT ON FUNCTION crm.responsibility_reach() IS 'every customer with every responsibility that reaches it, in any role, at any time: by name, by territory (and how deep that is) or everywhere';
 
 CREATE FUNCTION crm.applicable_responsibility(customer_id bigint, at timestamptz)
     RETURNS TABLE (responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange, by_customer boolean, depth integer)
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 5
 BEGIN ATOMIC
-    SELECT r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, true, 0
-    FROM crm.partner_responsibility AS r
-    WHERE r.customer_id = applicable_responsibility.customer_id AND r.valid @> applicable_responsibility.at
-    UNION ALL
-    SELECT r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, false, coalesce(@ltree@.nlevel(r.territory), 0)
-    FROM crm.partner_responsibility AS r
-    WHERE r.customer_id IS NULL AND r.valid @> applicable_responsibility.at
-      AND (r.territory IS NULL OR r.territory OPERATOR(@ltree@.@>)
-           (SELECT t.territory FROM crm.customer_territory AS t WHERE t.customer_id = applicable_responsibility.customer_id));
+    SELECT r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, r.by_customer, r.depth
+    FROM crm.responsibility_reach() AS r
+    WHERE r.customer_id = applicable_responsibility.customer_id AND (r.valid @> applicable_responsibility.at) IS TRUE;
 END;
 COMMENT ON FUNCTION crm.applicable_responsibility(bigint, timestamptz) IS 'the responsibilities of every role that reach a customer at a time: by name, by territory or everywhere';
 
@@ -175,29 +202,44 @@ COMMENT ON FUNCTION crm.responsible_partner(bigint, text, timestamptz, @ltree@.l
     'the partner accountable to a customer for a duty at a time: the most specific scope wins (customer, then product, then territory); without a channel, of several that share a scope by channels the first recorded. Null: nobody';
 
 CREATE VIEW crm.customer_responsibility WITH (security_invoker) AS
-    SELECT DISTINCT ON (c.customer_id, d.duty, a.product) c.customer_id, d.duty, a.product::text AS product, a.partner_id, a.responsibility_id, array_to_string(crm.channels(a.duty), ', ') AS channels, lower(a.valid) AS valid_from, upper(a.valid) AS valid_until
-    FROM crm.customer AS c
-    CROSS JOIN LATERAL crm.applicable_responsibility(c.customer_id, now()) AS a
-    CROSS JOIN LATERAL unnest(crm.duties(a.duty)) AS d (duty)
-    WHERE crm.is_accountable(a.duty)
-    ORDER BY c.customer_id, d.duty, a.product, a.by_customer DESC, a.depth DESC, a.responsibility_id;
-COMMENT ON VIEW crm.customer_responsibility IS 'who is accountable now to each customer, by duty and product; the most specific scope wins';
+    SELECT w.customer_id, w.duty, w.product, w.partner_id, w.responsibility_id,
+           CASE WHEN w.left_over = crm.channel_bits('accountable: sell') THEN '' ELSE crm.channel_names(w.left_over) END AS channels,
+           w.valid_from, w.valid_until
+    FROM (SELECT r.customer_id, d.duty, r.product::text AS product, r.partner_id, r.responsibility_id, lower(r.valid) AS valid_from, upper(r.valid) AS valid_until,
+                 crm.channel_bits(r.duty) & ~coalesce(bit_or(crm.channel_bits(r.duty)) OVER (
+                     PARTITION BY r.customer_id, d.duty, r.product ORDER BY r.by_customer DESC, r.depth DESC, r.responsibility_id
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS left_over
+          FROM crm.responsibility_reach() AS r
+          CROSS JOIN LATERAL unnest(crm.duties(r.duty)) AS d (duty)
+          WHERE crm.is_accountable(r.duty) AND (r.valid @> now()) IS TRUE) AS w
+    WHERE w.left_over <> 0;
+COMMENT ON VIEW crm.customer_responsibility IS 'who is accountable now to each customer, by duty and product; the most specific scope wins, and what it leaves of the channels falls to the next';
 
 CREATE TABLE crm.required_duty (
     lifecycle crm.lifecycle NOT NULL,
     duty text NOT NULL CHECK (crm.has_duty('accountable: sell', duty) IS NOT NULL),
+    channels crm.channel[] NOT NULL DEFAULT '{}' CHECK (array_position(channels, NULL) IS NULL),
     PRIMARY KEY (lifecycle, duty)
 );
 COMMENT ON TABLE crm.required_duty IS 'duties that somebody must be accountable for, by lifecycle of the customer';
 COMMENT ON COLUMN crm.required_duty.lifecycle IS 'customers of this lifecycle';
 COMMENT ON COLUMN crm.required_duty.duty IS 'name of the duty';
+COMMENT ON COLUMN crm.required_duty.channels IS 'channels over which somebody must have it; empty: all';
 
 CREATE VIEW crm.responsibility_gap WITH (security_invoker) AS
-    SELECT c.customer_id, q.duty
-    FROM crm.customer AS c JOIN crm.required_duty AS q ON q.lifecycle = c.lifecycle
-    WHERE NOT EXISTS (SELECT FROM crm.applicable_responsibility(c.customer_id, now()) AS a
-                      WHERE crm.is_accountable(a.duty) AND crm.has_duty(a.duty, q.duty) AND a.product IS NULL);
-COMMENT ON VIEW crm.responsibility_gap IS 'required duties of customers that nobody is accountable for now; one who answers for some products only does not close a gap';
+    SELECT c.customer_id, q.duty,
+           CASE WHEN coalesce(h.bits, 0) & q.bits <> 0 OR q.bits <> crm.channel_bits('accountable: sell')
+                THEN crm.channel_names(q.bits & ~coalesce(h.bits, 0)) ELSE '' END AS channels
+    FROM crm.customer AS c
+    JOIN (SELECT d.lifecycle, d.duty, crm.channel_bits(crm.responsibility('accountable', ARRAY[d.duty], d.channels)) AS bits
+          FROM crm.required_duty AS d) AS q ON q.lifecycle = c.lifecycle
+    LEFT JOIN (SELECT r.customer_id, d.duty, bit_or(crm.channel_bits(r.duty)) AS bits
+               FROM crm.responsibility_reach() AS r
+               CROSS JOIN LATERAL unnest(crm.duties(r.duty)) AS d (duty)
+               WHERE crm.is_accountable(r.duty) AND r.product IS NULL AND (r.valid @> now()) IS TRUE
+               GROUP BY r.customer_id, d.duty) AS h ON h.customer_id = c.customer_id AND h.duty = q.duty
+    WHERE q.bits & ~coalesce(h.bits, 0) <> 0;
+COMMENT ON VIEW crm.responsibility_gap IS 'required duties of customers that nobody is accountable for now, over some channels or all; one who answers for some products only does not close a gap';
 
 CREATE VIEW crm.responsibility_overlap WITH (security_invoker) AS
     SELECT a.responsibility_id, b.responsibility_id AS other_responsibility_id, a.partner_id, b.partner_id AS other_partner_id,
@@ -215,197 +257,17 @@ CREATE VIEW crm.responsibility_overlap WITH (security_invoker) AS
        OR p.ta OPERATOR(@ltree@.@>) p.tb AND a.customer_id IS NULL OR p.tb OPERATOR(@ltree@.@>) p.ta AND b.customer_id IS NULL;
 COMMENT ON VIEW crm.responsibility_overlap IS 'accountable partners whose scopes of different specificity meet; allowed, the more specific wins';
 
--- Hand-over: the old partner stays accountable until the new one accepts.
-
-CREATE TABLE crm.handover (
-    handover_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
-    responsibility_id bigint NOT NULL REFERENCES crm.partner_responsibility ON DELETE CASCADE,
-    from_partner_id bigint NOT NULL REFERENCES crm.partner,
-    to_partner_id bigint NOT NULL REFERENCES crm.partner,
-    reason text,
-    offered_at timestamptz NOT NULL DEFAULT now(),
-    due_at timestamptz NOT NULL CHECK (isfinite(due_at)),
-    closed_at timestamptz,
-    status text NOT NULL DEFAULT 'offered' CHECK (status IN ('offered', 'accepted', 'declined', 'expired')),
-    answer text,
-    new_responsibility_id bigint REFERENCES crm.partner_responsibility ON DELETE SET NULL,
-    CONSTRAINT handover_closed CHECK ((status = 'offered') = (closed_at IS NULL)),
-    CONSTRAINT handover_to_another CHECK (from_partner_id <> to_partner_id)
-);
-CREATE UNIQUE INDEX handover_open ON crm.handover (responsibility_id) WHERE status = 'offered';
-COMMENT ON INDEX crm.handover_open IS 'one open offer for each responsibility';
-CREATE INDEX handover_from ON crm.handover (from_partner_id);
-COMMENT ON INDEX crm.handover_from IS 'what a partner offered';
-CREATE INDEX handover_to ON crm.handover (to_partner_id);
-COMMENT ON INDEX crm.handover_to IS 'what a partner was offered';
-CREATE INDEX handover_responsibility ON crm.handover (responsibility_id);
-COMMENT ON INDEX crm.handover_responsibility IS 'offers of a responsibility';
-CREATE INDEX handover_new ON crm.handover (new_responsibility_id);
-COMMENT ON INDEX crm.handover_new IS 'the hand-over that a responsibility began with';
-COMMENT ON TABLE crm.handover IS 'offers of a responsibility to another partner, and what became of them';
-COMMENT ON COLUMN crm.handover.handover_id IS 'key';
-COMMENT ON COLUMN crm.handover.responsibility_id IS 'responsibility that is offered';
-COMMENT ON COLUMN crm.handover.from_partner_id IS 'partner that offers it';
-COMMENT ON COLUMN crm.handover.to_partner_id IS 'partner that it is offered to';
-COMMENT ON COLUMN crm.handover.reason IS 'why';
-COMMENT ON COLUMN crm.handover.offered_at IS 'when it was offered';
-COMMENT ON COLUMN crm.handover.due_at IS 'until when it can be accepted';
-COMMENT ON COLUMN crm.handover.closed_at IS 'when it was accepted, declined or found expired';
-COMMENT ON COLUMN crm.handover.status IS 'offered, accepted, declined or expired';
-COMMENT ON COLUMN crm.handover.answer IS 'reason given on declining';
-COMMENT ON COLUMN crm.handover.new_responsibility_id IS 'responsibility that began on acceptance';
-
-CREATE FUNCTION crm.offer_handover(responsibility_id bigint, from_partner_id bigint, to_partner_id bigint, due_at timestamptz, reason text DEFAULT NULL)
-    RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    held crm.partner_responsibility;
-    result bigint;
-BEGIN
-    SELECT * INTO held FROM crm.partner_responsibility AS r WHERE r.responsibility_id = $1 FOR UPDATE;
-    IF NOT FOUND OR held.partner_id <> $2 OR NOT crm.is_accountable(held.duty) OR NOT held.valid @> clock_timestamp() THEN
-        RAISE check_violation USING MESSAGE = format('partner %s is not accountable by responsibility %s now', $2, $1),
-            SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
-    END IF;
-    UPDATE crm.handover AS h SET status = 'expired', closed_at = clock_timestamp()
-    WHERE h.responsibility_id = $1 AND h.status = 'offered' AND h.due_at <= clock_timestamp();
-    INSERT INTO crm.handover (responsibility_id, from_partner_id, to_partner_id, due_at, reason)
-    VALUES ($1, $2, $3, $4, $5) RETURNING handover_id INTO result;
-    RETURN result;
-END $$;
-COMMENT ON FUNCTION crm.offer_handover(bigint, bigint, bigint, timestamptz, text) IS 'offers a responsibility to another partner until due_at; returns the key of the hand-over. The offering partner must be accountable now';
-
-CREATE FUNCTION crm.answer_handover(handover_id bigint, partner_id bigint, accepted boolean, answer text) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    offer crm.handover;
-    held crm.partner_responsibility;
-    at timestamptz;
-    result bigint;
-BEGIN
-    -- The responsibility first, then the offer: the order in which it was offered.
-    SELECT r.* INTO held FROM crm.partner_responsibility AS r
-    WHERE r.responsibility_id = (SELECT h.responsibility_id FROM crm.handover AS h WHERE h.handover_id = $1) FOR UPDATE;
-    SELECT * INTO offer FROM crm.handover AS h WHERE h.handover_id = $1 FOR UPDATE;
-    at := clock_timestamp();
-    IF offer.to_partner_id IS DISTINCT FROM $2 OR offer.status <> 'offered' OR offer.due_at <= at THEN
-        RAISE check_violation USING MESSAGE = format('no open hand-over %s to partner %s', $1, $2),
-            SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_open_to_partner';
-    END IF;
-    IF accepted THEN
-        IF held.partner_id <> offer.from_partner_id OR NOT crm.is_accountable(held.duty) OR NOT held.valid @> at THEN
-            RAISE check_violation USING MESSAGE = format('responsibility %s is no longer held by partner %s', held.responsibility_id, offer.from_partner_id),
-                SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
-        END IF;
-        UPDATE crm.partner_responsibility AS r SET valid = tstzrange(lower(held.valid), at) WHERE r.responsibility_id = held.responsibility_id;
-        INSERT INTO crm.partner_responsibility (partner_id, customer_id, territory, product, duty, valid)
-        VALUES ($2, held.customer_id, held.territory, held.product, held.duty, tstzrange(at, upper(held.valid)))
-        RETURNING responsibility_id INTO result;
-    END IF;
-    UPDATE crm.handover AS h SET status = CASE WHEN $3 THEN 'accepted' ELSE 'declined' END, closed_at = at, answer = $4, new_responsibility_id = result
-    WHERE h.handover_id = $1;
-    RETURN result;
-END $$;
-COMMENT ON FUNCTION crm.answer_handover(bigint, bigint, boolean, text) IS 'what crm.accept_handover and crm.decline_handover have in common';
-
-CREATE FUNCTION crm.accept_handover(handover_id bigint, partner_id bigint) RETURNS bigint LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    SELECT crm.answer_handover($1, $2, true, NULL);
-END;
-COMMENT ON FUNCTION crm.accept_handover(bigint, bigint) IS 'ends the old responsibility and begins the new one at the same instant; returns the key of the new one';
-CREATE FUNCTION crm.decline_handover(handover_id bigint, partner_id bigint, reason text) RETURNS void LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    SELECT FROM crm.answer_handover($1, $2, false, $3);
-END;
-COMMENT ON FUNCTION crm.decline_handover(bigint, bigint, text) IS 'declines an offered responsibility, with a reason; the old partner stays accountable';
-CREATE FUNCTION crm.expire_handovers() RETURNS bigint LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    WITH expired AS (
-        UPDATE crm.handover SET status = 'expired', closed_at = now() WHERE status = 'offered' AND due_at <= now() RETURNING 1)
-    SELECT count(*) FROM expired;
-END;
-COMMENT ON FUNCTION crm.expire_handovers() IS 'marks offers whose time has passed as expired; returns how many. They cannot be accepted even before';
-REVOKE ALL ON FUNCTION crm.offer_handover(bigint, bigint, bigint, timestamptz, text), crm.answer_handover(bigint, bigint, boolean, text),
-    crm.accept_handover(bigint, bigint), crm.decline_handover(bigint, bigint, text), crm.expire_handovers() FROM PUBLIC;
-
--- Shared objectives.
-
-CREATE TABLE crm.objective (
-    objective_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
-    name text NOT NULL,
-    measure text NOT NULL DEFAULT 'revenue' CHECK (measure IN ('revenue', 'purchases')),
-    target numeric NOT NULL CHECK (target > 0),
-    currency text NOT NULL DEFAULT 'EUR' CHECK (currency ~ '^[A-Z]{3}$'),
-    period tstzrange NOT NULL CHECK (NOT isempty(period) AND NOT lower_inf(period) AND NOT upper_inf(period)),
-    shares_version bigint NOT NULL DEFAULT 0
-);
-COMMENT ON TABLE crm.objective IS 'a goal that partners share';
-COMMENT ON COLUMN crm.objective.objective_id IS 'key';
-COMMENT ON COLUMN crm.objective.name IS 'what it is called';
-COMMENT ON COLUMN crm.objective.measure IS 'revenue (in the currency) or purchases (their number)';
-COMMENT ON COLUMN crm.objective.target IS 'what is to be reached in the period';
-COMMENT ON COLUMN crm.objective.currency IS 'currency of the purchases that count (ISO 4217)';
-COMMENT ON COLUMN crm.objective.period IS 'when';
-COMMENT ON COLUMN crm.objective.shares_version IS 'moves with every check of the shares, so that two sessions cannot each be right alone';
-
-CREATE TABLE crm.objective_share (
-    objective_id bigint NOT NULL REFERENCES crm.objective ON DELETE CASCADE,
-    partner_id bigint NOT NULL REFERENCES crm.partner,
-    share numeric NOT NULL CHECK (share > 0 AND share <= 1),
-    PRIMARY KEY (objective_id, partner_id)
-);
-CREATE INDEX objective_share_partner ON crm.objective_share (partner_id);
-COMMENT ON INDEX crm.objective_share_partner IS 'objectives of a partner';
-COMMENT ON TABLE crm.objective_share IS 'the partners'' shares of an objective; they add up to the whole at commit';
-COMMENT ON COLUMN crm.objective_share.objective_id IS 'objective';
-COMMENT ON COLUMN crm.objective_share.partner_id IS 'partner';
-COMMENT ON COLUMN crm.objective_share.share IS 'share of the target, above 0 up to 1';
-
-CREATE FUNCTION crm.objective_share_check() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    id bigint;
-    total numeric;
-BEGIN
-    FOR id IN SELECT DISTINCT i FROM unnest(ARRAY[old.objective_id, new.objective_id]) AS i WHERE i IS NOT NULL ORDER BY i LOOP
-        UPDATE crm.objective AS o SET shares_version = o.shares_version + 1 WHERE o.objective_id = id;
-        SELECT sum(s.share) INTO total FROM crm.objective_share AS s WHERE s.objective_id = id;
-        IF total <> 1 THEN
-            RAISE check_violation USING MESSAGE = format('shares of objective %s add up to %s, not 1', id, total),
-                SCHEMA = 'crm', TABLE = 'objective_share', CONSTRAINT = 'objective_share_total';
-        END IF;
-    END LOOP;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION crm.objective_share_check() IS 'trigger: shares add up to 1 at commit';
-REVOKE ALL ON FUNCTION crm.objective_share_check() FROM PUBLIC;
-CREATE CONSTRAINT TRIGGER objective_share_total AFTER INSERT OR UPDATE OR DELETE ON crm.objective_share
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crm.objective_share_check();
-COMMENT ON TRIGGER objective_share_total ON crm.objective_share IS 'shares add up to 1 at commit';
-
-CREATE VIEW crm.objective_progress WITH (security_invoker) AS
-    SELECT s.objective_id, s.partner_id, s.share, o.target * s.share AS target, a.actual,
-           round(a.actual / (o.target * s.share), 4) AS reached,
-           CASE WHEN e.elapsed > 0 THEN a.actual / e.elapsed END AS forecast
-    FROM crm.objective AS o
-    JOIN crm.objective_share AS s ON s.objective_id = o.objective_id
-    CROSS JOIN LATERAL (SELECT CASE o.measure WHEN 'revenue' THEN coalesce(sum(p.amount), 0) ELSE count(*) END AS actual
-                        FROM crm.purchase AS p
-                        WHERE p.currency = o.currency AND p.purchased_at <@ o.period
-                          AND coalesce(p.partner_id, crm.responsible_partner(p.customer_id, 'sell', p.purchased_at)) = s.partner_id) AS a
-    CROSS JOIN LATERAL (SELECT least(1, greatest(0, extract(epoch FROM now() - lower(o.period)) / extract(epoch FROM upper(o.period) - lower(o.period)))) AS elapsed) AS e;
-COMMENT ON VIEW crm.objective_progress IS 'what each partner has reached of its share; a purchase counts for its partner, else for who was accountable to sell then; the forecast goes on at the same pace';
 COMMENT ON COLUMN crm.customer_responsibility.customer_id IS 'customer';
 COMMENT ON COLUMN crm.customer_responsibility.duty IS 'name of the duty';
 COMMENT ON COLUMN crm.customer_responsibility.product IS 'for this product and all below it; null: for every other product';
 COMMENT ON COLUMN crm.customer_responsibility.partner_id IS 'accountable partner';
 COMMENT ON COLUMN crm.customer_responsibility.responsibility_id IS 'responsibility that says so';
-COMMENT ON COLUMN crm.customer_responsibility.channels IS 'channels that it is limited to; empty: all';
+COMMENT ON COLUMN crm.customer_responsibility.channels IS 'channels over which it is this partner; empty: all';
 COMMENT ON COLUMN crm.customer_responsibility.valid_from IS 'when the responsibility began';
 COMMENT ON COLUMN crm.customer_responsibility.valid_until IS 'when it ends; null: open';
 COMMENT ON COLUMN crm.responsibility_gap.customer_id IS 'customer';
 COMMENT ON COLUMN crm.responsibility_gap.duty IS 'required duty that nobody is accountable for';
+COMMENT ON COLUMN crm.responsibility_gap.channels IS 'required channels over which nobody is; empty: all';
 COMMENT ON COLUMN crm.responsibility_overlap.responsibility_id IS 'one responsibility';
 COMMENT ON COLUMN crm.responsibility_overlap.other_responsibility_id IS 'the other';
 COMMENT ON COLUMN crm.responsibility_overlap.partner_id IS 'partner of the one';
@@ -413,10 +275,3 @@ COMMENT ON COLUMN crm.responsibility_overlap.other_partner_id IS 'partner of the
 COMMENT ON COLUMN crm.responsibility_overlap.common IS 'duties and channels in common';
 COMMENT ON COLUMN crm.responsibility_overlap.valid_from IS 'from when both hold';
 COMMENT ON COLUMN crm.responsibility_overlap.valid_until IS 'until when both hold; null: open';
-COMMENT ON COLUMN crm.objective_progress.objective_id IS 'objective';
-COMMENT ON COLUMN crm.objective_progress.partner_id IS 'partner';
-COMMENT ON COLUMN crm.objective_progress.share IS 'its share';
-COMMENT ON COLUMN crm.objective_progress.target IS 'what it is to reach';
-COMMENT ON COLUMN crm.objective_progress.actual IS 'what it has reached';
-COMMENT ON COLUMN crm.objective_progress.reached IS 'actual over target';
-COMMENT ON COLUMN crm.objective_progress.forecast IS 'actual at the end of the period at the same pace; null before the period begins';

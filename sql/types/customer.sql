@@ -95,9 +95,13 @@ CREATE FUNCTION crm.local_part(email crm.email_address) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_email_address_local_part' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION crm.domain(email crm.email_address) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_email_address_domain' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION crm.domain_unicode(email crm.email_address) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_email_address_domain_unicode' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION crm.canonical(crm.email_address) IS 'the text that equal addresses share';
 COMMENT ON FUNCTION crm.local_part(crm.email_address) IS 'what stands before the @';
 COMMENT ON FUNCTION crm.domain(crm.email_address) IS 'the domain, in ASCII';
+COMMENT ON FUNCTION crm.domain_unicode(crm.email_address) IS
+    'the domain to be shown, in its own letters (IDNA 2008, by libidn2); a label that libidn2 does not take stays in ASCII, as does all in databases of other encodings than UTF8. Letters of different scripts can look alike: compare domains, not what is shown';
 
 -- Telephone numbers -----------------------------------------------------------------------------------------------
 
@@ -196,6 +200,10 @@ CREATE FUNCTION crm.phone_type(phone crm.phone_number) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_phone_number_type' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 2000;
 CREATE FUNCTION crm.phone_format(phone crm.phone_number, style text DEFAULT 'international') RETURNS text
     AS 'MODULE_PATHNAME', 'crm_phone_number_format' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 2000;
+CREATE FUNCTION crm.phone_library_version() RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_phone_library_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.phone_library_version() IS
+    'version of libphonenumber, whose tables say which numbers are in use, by the name of its file; null where that does not tell';
 COMMENT ON FUNCTION crm.phone_number(text, text) IS
     'reads a number as people in a country (ISO 3166-1 alpha-2) write and dial it; only numbers in use there, by the tables of libphonenumber. Errors: 22P02 for what is no such number, 22023 for an unknown country';
 COMMENT ON FUNCTION crm.phone_country(crm.phone_number) IS 'country (ISO 3166-1 alpha-2) of the number, by the tables of libphonenumber; null when it has none';
@@ -209,6 +217,6 @@ CREATE FUNCTION crm.canonical_contact(channel crm.channel, address text) RETURNS
 CREATE FUNCTION crm.resolve_address(channel crm.channel, address text, country text) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_resolve_address' LANGUAGE C STABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION crm.canonical_contact(crm.channel, text) IS
-    'the form in which equal addresses of a channel are equal: an e-mail address with IDNA domain in small letters; E.164 for phone, sms and fax; a social handle without @; other text with white space collapsed; ASCII letters small. Error 22P02 for what is no address of the channel';
+    'the form in which equal addresses of a channel are equal: an e-mail address with IDNA domain in small letters; E.164 for phone, sms and fax; a web address with scheme and IDNA host in small letters, without the scheme''s own port; a social handle without @; other text with white space collapsed; Unicode composed (NFC), ASCII letters small but for the path of a web address. Errors: 22P02 for what is no address of the channel, 54000 for more than 64 kB';
 COMMENT ON FUNCTION crm.resolve_address(crm.channel, text, text) IS
-    'completes a telephone number in national form by the country (ISO 3166-1 alpha-2); other addresses come back as they are. Error 22P02 when there is no country or no such number';
+    'the address in the form that a program can send to: a telephone number in E.164, completed by the country (ISO 3166-1 alpha-2) when it is in national form, and taken out of the words around it; an e-mail or web address with its domain in ASCII; other addresses come back as they are. Errors: 22P02 for what is no address, when a country is needed, or has no such number; 22023 for an unknown country';

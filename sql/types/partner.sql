@@ -221,3 +221,12 @@ COMMENT ON FUNCTION crm.has_duty(duty crm.responsibility, name text) IS 'whether
 CREATE FUNCTION crm.allows(duty crm.responsibility, channel crm.channel) RETURNS boolean
     AS 'MODULE_PATHNAME', 'crm_responsibility_allows' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm.allows(duty crm.responsibility, channel crm.channel) IS 'whether the channel may be used; one without named channels allows all';
+CREATE FUNCTION crm.channel_bits(duty crm.responsibility) RETURNS integer
+    AS 'MODULE_PATHNAME', 'crm_responsibility_channel_bits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.channel_bits(duty crm.responsibility) IS 'the channels that it may use as bits, all of them when none is named; for bit_or() over several';
+CREATE FUNCTION crm.channel_names(bits integer) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_responsibility_channel_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.channel_names(bits integer) IS 'the names of channels given as bits, as in crm.channel_bits; error 22023 for a bit that no channel has';
+CREATE FUNCTION crm.path_prefixes(path text) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'crm_path_prefixes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.path_prefixes(path text) IS 'the empty path and every prefix of a path of labels divided by dots, the path itself the last: {"",eu,eu.de}';

@@ -32,9 +32,9 @@ make_tables() {
     sql <<'SQL'
 DROP TABLE IF EXISTS bare, rowwise, rowwise_score;
 CREATE TABLE bare (LIKE crm.interaction INCLUDING ALL);
-ALTER TABLE bare ADD FOREIGN KEY (customer_id) REFERENCES crm.customer, ADD FOREIGN KEY (contact_point_id) REFERENCES crm.contact_point ON DELETE SET NULL;
+ALTER TABLE bare ADD FOREIGN KEY (customer_id) REFERENCES crm.customer, ADD FOREIGN KEY (partner_id) REFERENCES crm.partner, ADD FOREIGN KEY (contact_point_id) REFERENCES crm.contact_point ON DELETE SET NULL;
 CREATE TABLE rowwise (LIKE bare INCLUDING ALL);
-ALTER TABLE rowwise ADD FOREIGN KEY (customer_id) REFERENCES crm.customer, ADD FOREIGN KEY (contact_point_id) REFERENCES crm.contact_point ON DELETE SET NULL;
+ALTER TABLE rowwise ADD FOREIGN KEY (customer_id) REFERENCES crm.customer, ADD FOREIGN KEY (partner_id) REFERENCES crm.partner, ADD FOREIGN KEY (contact_point_id) REFERENCES crm.contact_point ON DELETE SET NULL;
 CREATE TABLE rowwise_score (customer_id bigint, channel crm.channel, score crm.channel_score NOT NULL, interactions bigint NOT NULL,
     last_outbound_at timestamptz, last_inbound_at timestamptz, PRIMARY KEY (customer_id, channel)) WITH (fillfactor = 80);
 CREATE OR REPLACE FUNCTION rowwise_trigger() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
--- crm.phone_number and the addresses of contact points.
+-- crm.phone_number: what is a number, as written anywhere and in a country.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS crm CASCADE;
@@ -8,6 +8,12 @@ SET search_path = crm, public;
 
 -- International form.
 SELECT p, p::phone_number FROM (VALUES ('+49 211 123456'), ('+49 (0)211/123-456'), ('tel:+1-212-555-0123'), (' +39 06 1234 5678 '), ('+4930.123456'), ('+39 (0)6 1234 5678')) AS v (p);
+-- The bracketed 0 is no trunk prefix where numbers begin with it.
+SELECT p, p::phone_number FROM (VALUES ('+242 (0)6 612 3456'), ('+229 (0)1 97 12 34 56'), ('+225 (0)1 31 45 98 66'), ('+243 (0)81 234 5678')) AS v (p);
+-- Spaces and dashes of Unicode, and the marks of direction that address books put around numbers.
+SELECT p::phone_number FROM (VALUES (U&'+49\00a0211\202f12\200934\300056'), (U&'\202a+49\2011211\2013123\2212456\202c'), (U&'\00a0+49 211 123456\00a0')) AS v (p);
+SELECT E'+49 211\n123456'::phone_number;
+SELECT U&'+49 211 12345\00f6'::phone_number;
 SELECT '0211 123456'::phone_number;
 SELECT '+0211 123456'::phone_number;
 SELECT '+49 211'::phone_number;
@@ -20,6 +26,11 @@ SELECT repeat('+', 10000)::phone_number;
 SELECT p, phone_number(p, 'DE') FROM (VALUES ('0211 123456'), ('Tel.: 0211/123456 (abends)'), ('49 211 123456'), ('0049 211 123456'),
     ('+49 (0)211 123456'), ('0171-1234567'), ('+1 212 555 0123')) AS v (p);
 SELECT phone_number('212 555 0123', 'us'), phone_number('06 6982 1234', 'IT'), phone_number('020 7946 0958', 'GB');
+SELECT phone_number(U&'0211\00a0/\202f123\2013456', 'DE'), phone_number(U&'Tel.\00a00211\2011123456', 'DE');
+SELECT p, phone_number(p, c), phone_country(phone_number(p, c)) FROM (VALUES ('06 612 3456', 'CG'), ('01 97 12 34 56', 'BJ'), ('+229 01 97 12 34 56', 'DE')) AS v (p, c);
+SELECT phone_type('+229 01 97 12 34 56');
+SELECT phone_number('02 97 12 34 56', 'BJ');
+SELECT phone_number(E'0211 123456\n0211 654321', 'DE');
 SELECT phone_number('Durchwahl 12', 'DE');
 SELECT phone_number('110', 'DE');
 SELECT phone_number('0211 123456 Durchwahl 12', 'DE');
@@ -33,6 +44,7 @@ SELECT phone_country('+49211123456'), phone_type('+491711234567'), phone_format(
        phone_format('+49211123456', 'rfc3966'), phone_format('+49211123456', 'e164');
 SELECT phone_country('+999123456789'), phone_type('+999123456789'), phone_format('+999123456789'), phone_format('+999123456789', 'e164');
 SELECT phone_format('+49211123456', 'roman');
+SELECT phone_library_version() ~ '^[0-9]+([.][0-9]+)*$' AS has_version;
 
 -- Comparing, hashing, indexes.
 CREATE TEMP TABLE p (p phone_number PRIMARY KEY);
@@ -48,16 +60,9 @@ CREATE TEMP TABLE p2 (p phone_number);
 \copy p2 FROM 'phone.bin' WITH (FORMAT binary)
 SELECT count(*) FROM p JOIN p2 USING (p);
 \! rm -f phone.bin
-\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10"; head -c 8 /dev/zero; printf "\377\377"' WITH (FORMAT binary)
-\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\10\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)
-
--- Addresses of contact points: equal ones have one form.
-SELECT c, a, canonical_contact(c, a) FROM (VALUES ('email'::crm.channel, 'Ann@Example.ORG'), ('phone', '+49 (0)211 123456'), ('sms', '+49 171 1234567'),
-    ('fax', '+49 211 123457'), ('social', ' @Ann_Example'), ('letter', E'Hauptstr. 1 \n 40211  Düsseldorf'), ('web', 'HTTPS://Example.org/Ann')) AS v (c, a);
-SELECT canonical_contact('email', 'Ann');
-SELECT canonical_contact('phone', '0211 123456');
-SELECT canonical_contact('social', ' @ ');
-SELECT resolve_address('phone', '0211 123456', 'DE'), resolve_address('phone', '+49 211 123456', NULL), resolve_address('email', 'x', NULL);
-SELECT resolve_address('fax', '0211 123456', NULL);
-SELECT resolve_address('fax', '0049 211 123456', NULL);
-SELECT resolve_address('fax', '0211 12', 'DE');
+SELECT phone_number_send('+49211123456');
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\2\0\0\0\13\166\217\332\100\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5\1\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\0\0\0\0\0\0\0\0\377\377"' WITH (FORMAT binary)
+\copy p2 FROM PROGRAM 'printf "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\11\1\200\0\0\0\0\0\0\1\377\377"' WITH (FORMAT binary)

@@ -65,7 +65,7 @@ SQL
 # Logical: all tables of the schema, derived ones with them.
 my $subscriber = new_server('subscriber', allows_streaming => 'logical');
 new_database($subscriber, 'shop');
-$subscriber->safe_psql('shop', 'TRUNCATE crm.installation, crm.outcome_effect, crm.channel_policy, crm.value_chain CASCADE', extra_params => [ '-U', 'crm_owner' ]);
+$subscriber->safe_psql('shop', 'SELECT crm.remove_defaults()', extra_params => [ '-U', 'crm_owner' ]);
 $primary->safe_psql('shop', 'CREATE PUBLICATION crm FOR TABLES IN SCHEMA crm');
 $subscriber->safe_psql('shop', sprintf('CREATE SUBSCRIPTION crm CONNECTION $$%s$$ PUBLICATION crm', $primary->connstr('shop')));
 $subscriber->wait_for_subscription_sync($primary, 'crm', 'shop');

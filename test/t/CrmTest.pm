@@ -81,8 +81,10 @@ SELECT CASE n % 7 WHEN 0 THEN 'organisation' ELSE 'person' END::crm.customer_kin
        CASE n % 3 WHEN 0 THEN 'DE' END, 'de', jsonb_build_object('shoe_size', 30 + n % 20, 'motto', E'tab\\tand "quote" ' || n), 'load', n
 FROM generate_series(1, $customers) AS n;
 INSERT INTO crm.contact_point (customer_id, channel, address, is_primary)
-SELECT customer_id, 'email'::crm.channel, 'c' || customer_id || '\@Example.COM', true FROM crm.customer
-UNION ALL SELECT customer_id, 'phone', '+49 30 ' || 1000000 + customer_id, true FROM crm.customer WHERE customer_id % 2 = 0;
+SELECT customer_id, 'email'::crm.channel, 'c' || customer_id || CASE customer_id % 5 WHEN 0 THEN U&'\@B\\00fccher.example' ELSE '\@Example.COM' END, true FROM crm.customer
+UNION ALL SELECT customer_id, 'phone', CASE country WHEN 'DE' THEN '030 / ' ELSE '+49 30 ' END || 1000000 + customer_id, true FROM crm.customer WHERE customer_id % 2 = 0;
+-- Some have moved since: their numbers stay German.
+UPDATE crm.customer SET country = 'FR' WHERE customer_id % 12 = 0;
 INSERT INTO crm.relationship (from_customer_id, to_customer_id, kind, valid)
 SELECT n, n + 1, 'knows', tstzrange('2020-01-01', NULL) FROM generate_series(1, $customers - 1, 5) AS n;
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at, body, details, source, external_id)

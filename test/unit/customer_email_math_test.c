@@ -1,12 +1,14 @@
-/* build: src/customer_email_math.c -lidn2 */
+/* build: src/customer_email_math.c src/customer_domain_math.c src/customer_text_math.c -lidn2 */
 /*
- * Unit tests of customer_email_math.c: what is read is stable under reading
- * again, whatever the input.
+ * Unit tests of customer_email_math.c and customer_domain_math.c: what is read
+ * is stable under reading again, whatever the input, and what is stored does
+ * not depend on the tables of libidn2.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "customer_domain_math.h"
 #include "customer_email_math.h"
 
 static int	tests = 0,
@@ -28,6 +30,29 @@ next(unsigned below)
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	return (unsigned) (seed % below);
+}
+
+/* Is the domain read as this one, and shown as that one? */
+static bool
+domain_is(const char *input, const char *stored, const char *shown)
+{
+	char		domain[CRM_DOMAIN_INPUT_MAX + 1],
+				again[CRM_DOMAIN_INPUT_MAX + 1],
+				text[CRM_DOMAIN_UNICODE_MAX + 1];
+
+	if (crm_domain_read(input, strlen(input), CRM_DOMAIN_OF_MAIL, domain) != NULL || strcmp(domain, stored) != 0)
+		return false;
+	crm_domain_unicode(domain, strlen(domain), text);
+	return strcmp(text, shown) == 0 && crm_domain_read(domain, strlen(domain), CRM_DOMAIN_OF_MAIL, again) == NULL &&
+		strcmp(domain, again) == 0;
+}
+
+static bool
+no_domain(const char *input)
+{
+	char		domain[CRM_DOMAIN_INPUT_MAX + 1];
+
+	return crm_domain_read(input, strlen(input), CRM_DOMAIN_OF_MAIL, domain) != NULL;
 }
 
 /* Accepted input must be accepted again as stored, and stay what it is. */
@@ -54,7 +79,8 @@ main(void)
 {
 	static const char *const samples[] = {
 		"ann@example.org", "Ann.B+c@Sub.Example.CO.uk", "\"ann example\"@example.org", "\"a\\\"b\"@x.de",
-		"jos\xc3\xa9@stra\xc3\x9f" "e.de", "a@xn--strae-oqa.de", "!#$%&'*+-/=?^_`{|}~@e-x.org", " x@y.zz "
+		"jos\xc3\xa9@stra\xc3\x9f" "e.de", "a@xn--strae-oqa.de", "!#$%&'*+-/=?^_`{|}~@e-x.org", " x@y.zz ",
+		"\"a\xc2\xa0" "b\"@example.org", "a@\xe4\xbe\x8b\xe3\x81\x88.xn--zckzah", "\xe2\x80\xaa" "a@example.org\xe2\x80\xac\xc2\xa0"
 	};
 	bool		all = true,
 				accepted;
@@ -79,8 +105,18 @@ main(void)
 		{
 			unsigned	at = length > 0 ? next((unsigned) length) : 0;
 
-			switch (next(4))
+			switch (next(5))
 			{
+				case 4:			/* white space, marks and letters of Unicode, whole */
+					{
+						static const char *const others[] = {"\xc2\xa0", "\xe2\x80\xaf", "\xe2\x80\x8b", "\xe3\x80\x82", "\xef\xbc\xa1", "\xd7\x90", "xn--"};
+						const char *other = others[next(sizeof(others) / sizeof(others[0]))];
+
+						memmove(input + at + strlen(other), input + at, length - at);
+						memcpy(input + at, other, strlen(other));
+						length += strlen(other);
+					}
+					break;
 				case 0:
 					if (length > 0)
 						memmove(input + at, input + at + 1, --length - at);
@@ -118,6 +154,19 @@ main(void)
 		all &= stable(input, length, &accepted);
 	}
 	ok(all, "200,000 strings of random octets are refused or stable");
+
+	ok(domain_is("Stra\xc3\x9f" "e.DE", "xn--strae-oqa.de", "stra\xc3\x9f" "e.de") &&
+	   domain_is("XN--FIQS8S", "xn--fiqs8s", "\xe4\xb8\xad\xe5\x9b\xbd") &&
+	   domain_is("\xf0\x90\x8c\xb0.example", "xn--ec8c.example", "\xf0\x90\x8c\xb0.example") &&
+	   domain_is("a.example.org", "a.example.org", "a.example.org"), "domains are stored in ASCII and shown in their letters");
+	/* U+0378 and U+1FAFF are characters of no version of Unicode yet, U+00C4 is a capital: no name now, but Punycode */
+	ok(domain_is("xn--zva.example", "xn--zva.example", "xn--zva.example") &&
+	   domain_is("xn--4ca.example", "xn--4ca.example", "\xc3\xa4.example") &&
+	   domain_is("xn--7ba.example", "xn--7ba.example", "xn--7ba.example"),
+	   "what libidn2 of today does not take is kept, and shown as it is");
+	ok(no_domain("xn--a.de") && no_domain("xn--.de") && no_domain("xn---foo.de") && no_domain("xn--abc-.de") && no_domain("xn--99999999.de") &&
+	   no_domain("xn--strae-oq.de") && no_domain("xn--a_-foo.de") && no_domain("xn--6a.de") && no_domain("xn--zug.de") && no_domain("xn--ab-41t.de") && no_domain("xn--zzzzzzzzzzzzzzzzzzzzz.de"),
+	   "what is no Punycode is refused");
 
 	printf("1..%d\n", tests);
 	return failures > 0;

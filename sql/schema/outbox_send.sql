@@ -1,0 +1,323 @@
+-- outbox, sending: what workers call. Every step names the token of the lease, so that a worker that was too slow cannot
+-- finish what another has taken over.
+
+CREATE FUNCTION crm.expire_leases() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    expired bigint;
+BEGIN
+    UPDATE crm.message AS m SET
+        status = CASE WHEN m.status = 'leased' OR p.is_idempotent THEN 'ready' ELSE 'unknown' END,
+        last_error = CASE WHEN m.status = 'leased' THEN m.last_error ELSE format('the lease ran out at %s while it was being sent', m.leased_until) END
+    FROM (SELECT e.message_id, e.channel FROM crm.message AS e
+          WHERE e.status IN ('leased', 'sending') AND e.leased_until <= clock_timestamp()
+          ORDER BY e.message_id FOR UPDATE SKIP LOCKED) AS e
+    JOIN crm.channel_policy AS p ON p.channel = e.channel
+    WHERE m.message_id = e.message_id;
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    RETURN expired;
+END $$;
+COMMENT ON FUNCTION crm.expire_leases() IS
+    'ends the leases that have run out: what was only claimed is ready again, what was being sent is unknown, unless its channel is idempotent; returns how many. crm.claim_messages() calls it';
+REVOKE ALL ON FUNCTION crm.expire_leases() FROM PUBLIC;
+
+CREATE FUNCTION crm.claim_messages(channels crm.channel[] DEFAULT NULL, "limit" integer DEFAULT 1,
+                                   lease interval DEFAULT '5 minutes', worker text DEFAULT NULL)
+    RETURNS TABLE (message_id bigint, token bigint, customer_id bigint, channel crm.channel, contact_point_id bigint, address text,
+                   purpose text, campaign_id bigint, subject text, body text, parameters jsonb, attempts integer,
+                   idempotency_key text, in_reply_to text, leased_until timestamptz)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    missing integer := "limit";
+    candidates bigint[];
+    permitted bigint[];
+    claimed bigint[] := '{}';
+BEGIN
+    IF "limit" IS NULL OR "limit" < 0 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'the number of messages to claim must not be negative or null';
+    ELSIF lease IS NULL OR lease <= '0' OR lease > '30 days' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a lease must last longer than nothing and at most 30 days';
+    END IF;
+    PERFORM crm.expire_leases();
+
+    -- What may not be sent at present makes room for the next: a few rounds, so that a call stays short.
+    FOR round IN 1 .. 10 LOOP
+        EXIT WHEN missing <= 0;
+        -- An array, not IN (SELECT ... LIMIT): a limit unknown when the plan is made makes that read the whole table.
+        -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough.
+        candidates := ARRAY(
+            SELECT c.message_id
+            FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS h (channel)
+            CROSS JOIN LATERAL (
+                SELECT m.message_id, m.priority, m.not_before
+                FROM generate_series(0, 9) AS p (priority)
+                CROSS JOIN LATERAL (
+                    SELECT w.message_id, w.priority, w.not_before
+                    FROM crm.message AS w
+                    WHERE w.status = 'ready' AND w.channel = h.channel AND w.priority = p.priority AND w.not_before <= now()
+                    ORDER BY w.not_before, w.message_id LIMIT missing FOR UPDATE SKIP LOCKED) AS m
+                LIMIT missing) AS c
+            ORDER BY c.priority, c.not_before, c.message_id LIMIT missing);
+        EXIT WHEN cardinality(candidates) = 0;
+
+        -- Who is not permitted now is put off to when he is, or cancelled.
+        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL) INTO permitted
+        FROM (SELECT (a.ids)[k.ordinal] AS message_id, k.refusal, k.next_at
+              FROM (SELECT array_agg(m.message_id ORDER BY n.place) AS ids, array_agg(m.customer_id ORDER BY n.place) AS customers,
+                           array_agg(m.channel ORDER BY n.place) AS channels, array_agg(m.contact_point_id ORDER BY n.place) AS points,
+                           array_agg(m.purpose ORDER BY n.place) AS purposes, array_agg(now()) AS ats
+                    FROM unnest(candidates) WITH ORDINALITY AS n (message_id, place) JOIN crm.message AS m ON m.message_id = n.message_id) AS a
+              CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.points, a.purposes, a.ats, a.ids, false) AS k) AS k;
+        IF cardinality(permitted) IS DISTINCT FROM cardinality(candidates) THEN
+            UPDATE crm.message AS m SET
+                status = CASE WHEN k.next_at < 'infinity' THEN 'ready' ELSE 'cancelled' END,
+                not_before = CASE WHEN k.next_at < 'infinity' THEN greatest(k.next_at, m.not_before) ELSE m.not_before END,
+                refusal = k.refusal
+            FROM (SELECT m.message_id, k.refusal, k.next_at
+                  FROM unnest(candidates) AS n (message_id) JOIN crm.message AS m ON m.message_id = n.message_id
+                  CROSS JOIN LATERAL crm.contact_check(ARRAY[m.customer_id], ARRAY[m.channel], ARRAY[m.contact_point_id], ARRAY[m.purpose],
+                                                       ARRAY[now()], ARRAY[m.message_id], false) AS k
+                  WHERE m.message_id <> ALL (coalesce(permitted, '{}'))) AS k
+            WHERE m.message_id = k.message_id AND k.refusal IS NOT NULL;
+        END IF;
+        claimed := claimed || coalesce(permitted, '{}');
+        missing := "limit" - cardinality(claimed);
+        IF permitted IS NOT NULL THEN
+            UPDATE crm.message AS m
+            SET status = 'leased', token = m.token + 1, leased_until = clock_timestamp() + lease,
+                worker = coalesce(claim_messages.worker, session_user), refusal = NULL
+            WHERE m.message_id = ANY (permitted);
+        END IF;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, coalesce(p.resolved, p.address), m.purpose, m.campaign_id, m.subject, m.body,
+           m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until
+    FROM unnest(claimed) WITH ORDINALITY AS n (message_id, place)
+    JOIN crm.message AS m ON m.message_id = n.message_id
+    LEFT JOIN crm.contact_point AS p ON p.contact_point_id = m.contact_point_id
+    ORDER BY n.place;
+END $$;
+COMMENT ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) IS
+    'leases up to so many due messages of these channels (null: all) to the caller, in the order of priority and time, skipping what others hold; what may not be sent at present is put off or cancelled. Then crm.begin_send(), commit, send, crm.complete_message() or crm.fail_message()';
+REVOKE ALL ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) FROM PUBLIC;
+
+CREATE FUNCTION crm.check_lease(message crm.message, token bigint, statuses text[]) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF message.message_id IS NULL THEN
+        RAISE no_data_found USING MESSAGE = 'this message does not exist';
+    ELSIF message.token IS DISTINCT FROM check_lease.token OR message.status <> ALL (statuses) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('the lease of message %s is lost', message.message_id),
+            DETAIL = CASE WHEN message.token IS DISTINCT FROM check_lease.token
+                          THEN format('Token %s is not that of its newest lease.', coalesce(check_lease.token::text, 'null'))
+                          ELSE format('It is %s.', message.status) END;
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.check_lease(crm.message, bigint, text[]) IS 'raises an error unless the message is in one of these states and the token is that of its newest lease';
+
+CREATE FUNCTION crm.begin_send(message_id bigint, token bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    sending crm.message;
+BEGIN
+    -- The customer is locked before the message, as by all who take permissions away.
+    SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
+    PERFORM crm.check_lease(sending, token, '{leased}');
+    PERFORM FROM crm.contact_point AS p WHERE p.customer_id = sending.customer_id AND p.channel = sending.channel
+    ORDER BY p.contact_point_id FOR SHARE;
+    PERFORM FROM crm.customer AS c WHERE c.customer_id = sending.customer_id FOR NO KEY UPDATE;
+    SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
+    PERFORM crm.check_lease(sending, token, '{leased}');
+    IF sending.leased_until <= clock_timestamp() THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('the lease of message %s is lost', message_id), DETAIL = format('It ran out at %s.', sending.leased_until);
+    END IF;
+    UPDATE crm.message AS m SET status = 'sending' WHERE m.message_id = begin_send.message_id;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION crm.begin_send(bigint, bigint) IS
+    'the step before sending: checks the lease and every rule once more, and takes the slot of the caps; commit before sending. An error of class check_violation names the rule that forbids it: send nothing';
+REVOKE ALL ON FUNCTION crm.begin_send(bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION crm.complete_message(message_id bigint, token bigint, outcome crm.outcome DEFAULT 'sent', message_uid text DEFAULT NULL,
+                                     details jsonb DEFAULT NULL, occurred_at timestamptz DEFAULT NULL, agent text DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    done crm.message;
+    written bigint;
+BEGIN
+    IF outcome IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'the outcome of a message must not be null';
+    END IF;
+    SELECT * INTO done FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
+    PERFORM crm.check_lease(done, token, '{sending}');
+    UPDATE crm.message AS m
+    SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END, message_uid = coalesce(complete_message.message_uid, m.message_uid),
+        last_error = NULL
+    WHERE m.message_id = complete_message.message_id;
+    INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
+                                      partner_id, agent, subject, details, source, external_id)
+    VALUES (done.customer_id, done.channel, 'outbound', outcome, coalesce(occurred_at, now()), done.contact_point_id, done.campaign_id,
+            message_id, done.partner_id, agent, done.subject, details, 'crm.message', message_id::text)
+    RETURNING i.interaction_id INTO written;
+    RETURN written;
+END $$;
+COMMENT ON FUNCTION crm.complete_message(bigint, bigint, crm.outcome, text, jsonb, timestamptz, text) IS
+    'the step after sending: the message is sent (or bounced), and the contact with its outcome becomes an interaction, which is returned; from there the loop goes on. Message_uid: the identifier that it has in the channel, for replies and reports';
+REVOKE ALL ON FUNCTION crm.complete_message(bigint, bigint, crm.outcome, text, jsonb, timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION crm.fail_message(message_id bigint, token bigint, error text, retry boolean DEFAULT true) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    failed crm.message;
+    policy crm.channel_policy;
+    becomes text;
+BEGIN
+    SELECT * INTO failed FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
+    PERFORM crm.check_lease(failed, token, '{leased,sending}');
+    SELECT * INTO policy FROM crm.channel_policy AS p WHERE p.channel = failed.channel;
+    becomes := CASE WHEN failed.status = 'leased' THEN 'ready' WHEN NOT retry THEN 'failed'
+                 WHEN failed.attempts >= policy.max_attempts THEN 'dead' ELSE 'ready' END;
+    UPDATE crm.message AS m SET
+        status = becomes, last_error = coalesce(error, 'no reason given'), refusal = NULL,
+        not_before = CASE WHEN becomes = 'ready'
+            THEN now() + least(policy.retry_after * (2 ^ least(greatest(failed.attempts - 1, 0), 30)), interval '1 day') * (0.75 + random() / 2)
+            ELSE m.not_before END
+    WHERE m.message_id = fail_message.message_id;
+    RETURN becomes;
+END $$;
+COMMENT ON FUNCTION crm.fail_message(bigint, bigint, text, boolean) IS
+    'nothing was sent: the message is ready again after a wait that doubles with every attempt (crm.channel_policy.retry_after, up to a day, give or take a quarter), dead after max_attempts, or failed for good when it is not to be tried again; returns its new state. Its slot of the caps is free';
+REVOKE ALL ON FUNCTION crm.fail_message(bigint, bigint, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION crm.extend_lease(message_id bigint, token bigint, lease interval DEFAULT '5 minutes') RETURNS timestamptz
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    held crm.message;
+BEGIN
+    IF lease IS NULL OR lease <= '0' OR lease > '30 days' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a lease must last longer than nothing and at most 30 days';
+    END IF;
+    SELECT * INTO held FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
+    PERFORM crm.check_lease(held, token, '{leased,sending}');
+    UPDATE crm.message AS m SET leased_until = clock_timestamp() + lease WHERE m.message_id = extend_lease.message_id
+    RETURNING m.leased_until INTO held.leased_until;
+    RETURN held.leased_until;
+END $$;
+COMMENT ON FUNCTION crm.extend_lease(bigint, bigint, interval) IS 'the lease lasts so long from now; returns until when';
+REVOKE ALL ON FUNCTION crm.extend_lease(bigint, bigint, interval) FROM PUBLIC;
+
+CREATE FUNCTION crm.cancel_message(message_id bigint, reason text DEFAULT NULL) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE crm.message AS m SET status = 'cancelled', last_error = coalesce(reason, m.last_error)
+    WHERE m.message_id = cancel_message.message_id AND m.status IN ('ready', 'leased', 'failed', 'dead');
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION crm.cancel_message(bigint, text) IS 'cancels a message that was not sent yet and is not being sent; says whether it was in time';
+REVOKE ALL ON FUNCTION crm.cancel_message(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION crm.requeue_message(message_id bigint, not_before timestamptz DEFAULT now()) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE crm.message AS m SET status = 'ready', attempts = 0, not_before = requeue_message.not_before, last_error = NULL, refusal = NULL
+    WHERE m.message_id = requeue_message.message_id AND m.status IN ('failed', 'dead', 'unknown');
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION crm.requeue_message(bigint, timestamptz) IS
+    'makes a message that failed, is dead, or is unknown and was found not to have been sent ready again, as if it were written now; says whether it was one';
+REVOKE ALL ON FUNCTION crm.requeue_message(bigint, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION crm.resolve_message(message_id bigint, outcome crm.outcome, details jsonb DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found crm.message;
+    written bigint;
+BEGIN
+    SELECT * INTO found FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
+    IF found.status IS DISTINCT FROM 'unknown' THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('message %s is not unknown', message_id), DETAIL = format('It is %s.', coalesce(found.status, 'not there'));
+    END IF;
+    UPDATE crm.message AS m SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END
+    WHERE m.message_id = resolve_message.message_id;
+    INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
+                                      partner_id, subject, details, source, external_id)
+    VALUES (found.customer_id, found.channel, 'outbound', outcome, found.begun_at, found.contact_point_id, found.campaign_id,
+            message_id, found.partner_id, found.subject, details, 'crm.message', message_id::text)
+    RETURNING i.interaction_id INTO written;
+    RETURN written;
+END $$;
+COMMENT ON FUNCTION crm.resolve_message(bigint, crm.outcome, jsonb) IS
+    'an unknown message was found to have been sent, with this outcome; returns the interaction. One that was not sent: crm.requeue_message()';
+REVOKE ALL ON FUNCTION crm.resolve_message(bigint, crm.outcome, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION crm.queue_message(customer_id bigint, channel crm.channel, purpose text, subject text DEFAULT NULL, body text DEFAULT NULL,
+                                  parameters jsonb DEFAULT NULL, not_before timestamptz DEFAULT now(), idempotency_key text DEFAULT NULL,
+                                  contact_point_id bigint DEFAULT NULL, campaign_id bigint DEFAULT NULL, priority integer DEFAULT 5,
+                                  in_reply_to text DEFAULT NULL, partner_id bigint DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    queued bigint;
+BEGIN
+    IF idempotency_key IS NOT NULL THEN
+        SELECT m.message_id INTO queued FROM crm.message AS m WHERE m.idempotency_key = idempotency_key;
+        IF FOUND THEN
+            RETURN queued;
+        END IF;
+    END IF;
+    INSERT INTO crm.message AS m (customer_id, channel, purpose, subject, body, parameters, not_before, idempotency_key, contact_point_id,
+                                  campaign_id, priority, in_reply_to, partner_id)
+    VALUES (customer_id, channel, purpose, subject, body, parameters, coalesce(not_before, now()), idempotency_key, contact_point_id,
+            campaign_id, priority, in_reply_to, partner_id)
+    ON CONFLICT ON CONSTRAINT message_idempotency_key_key DO NOTHING
+    RETURNING m.message_id INTO queued;
+    IF queued IS NULL THEN
+        SELECT m.message_id INTO queued FROM crm.message AS m WHERE m.idempotency_key = idempotency_key;
+    END IF;
+    RETURN queued;
+END $$;
+COMMENT ON FUNCTION crm.queue_message(bigint, crm.channel, text, text, text, jsonb, timestamptz, text, bigint, bigint, integer, text, bigint) IS
+    'writes a message and returns its key; with an idempotency key that is there already: the message that has it, and none is written';
+REVOKE ALL ON FUNCTION crm.queue_message(bigint, crm.channel, text, text, text, jsonb, timestamptz, text, bigint, bigint, integer, text, bigint) FROM PUBLIC;
+
+CREATE VIEW crm.outbox_overview WITH (security_invoker = true) AS
+SELECT m.channel::text AS channel, m.status, count(*) AS messages, count(*) FILTER (WHERE m.status = 'ready' AND m.not_before <= now()) AS due,
+       min(m.not_before) FILTER (WHERE m.status = 'ready') AS next_at, max(m.finished_at) AS last_finished_at
+FROM crm.message AS m
+GROUP BY m.channel, m.status;
+COMMENT ON VIEW crm.outbox_overview IS 'how many messages are in which state, by channel';
+COMMENT ON COLUMN crm.outbox_overview.channel IS 'channel';
+COMMENT ON COLUMN crm.outbox_overview.status IS 'state';
+COMMENT ON COLUMN crm.outbox_overview.messages IS 'messages in it';
+COMMENT ON COLUMN crm.outbox_overview.due IS 'of these ready and due';
+COMMENT ON COLUMN crm.outbox_overview.next_at IS 'time of the first that is ready';
+COMMENT ON COLUMN crm.outbox_overview.last_finished_at IS 'when the last one was finished';
+
+CREATE VIEW crm.outbox_problem WITH (security_invoker = true) AS
+SELECT m.message_id, m.customer_id, m.channel::text AS channel, m.purpose, m.status, m.attempts, m.last_error, m.finished_at,
+       CASE m.status WHEN 'unknown' THEN 'Find out whether it was sent: crm.resolve_message() if so, crm.requeue_message() if not.'
+                     ELSE 'Remove the cause, then crm.requeue_message(), or crm.cancel_message().' END AS advice
+FROM crm.message AS m
+WHERE m.status IN ('unknown', 'dead', 'failed');
+COMMENT ON VIEW crm.outbox_problem IS 'messages that somebody has to look at: unknown, dead and failed';
+COMMENT ON COLUMN crm.outbox_problem.message_id IS 'message';
+COMMENT ON COLUMN crm.outbox_problem.customer_id IS 'customer';
+COMMENT ON COLUMN crm.outbox_problem.channel IS 'channel';
+COMMENT ON COLUMN crm.outbox_problem.purpose IS 'purpose';
+COMMENT ON COLUMN crm.outbox_problem.status IS 'unknown, dead or failed';
+COMMENT ON COLUMN crm.outbox_problem.attempts IS 'how often sending was begun';
+COMMENT ON COLUMN crm.outbox_problem.last_error IS 'the last error';
+COMMENT ON COLUMN crm.outbox_problem.finished_at IS 'since when';
+COMMENT ON COLUMN crm.outbox_problem.advice IS 'what to do';
