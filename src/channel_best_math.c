@@ -26,7 +26,7 @@
 #include "channel_beta_shape.h"
 
 /* Tails below this are left out. */
-#define TAIL			1e-11
+#define TAIL			1e-10
 
 /* Where a panel ends that no distribution ends in. */
 #define PANEL_END		30.0
@@ -266,7 +266,7 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 	double		low = -HUGE_VAL,
 				lowest = HUGE_VAL,
 				high = -HUGE_VAL,
-				step = 0.4;
+				step = 0.8;
 	double		last[CRM_BEST_COMPETITORS];
 	CrmPlace	start;
 
@@ -306,8 +306,8 @@ panel_probability(Competitor *c, int n, double bottom, double top, double *proba
 		if (at > 0 && at < 1)
 		{
 			spread = sqrt(c[k].shape.mean / c[k].shape.a * c[k].shape.other) / (c[k].width * at * (1 - at));
-			if (spread * 0.4 < step)
-				step = spread * 0.4;
+			if (spread * 0.8 < step)
+				step = spread * 0.8;
 		}
 	}
 	if (low < lowest)

@@ -189,12 +189,30 @@ COMMENT ON COLUMN crm.contact_decision.next_at IS 'when a refused channel will b
 CREATE INDEX contact_decision_customer ON crm.contact_decision (customer_id, decided_at DESC);
 COMMENT ON INDEX crm.contact_decision_customer IS 'a customer''s newest decisions first';
 
--- plpgsql, since it keeps the plan; nothing it reads is scanned whole, however many customers there are.
+-- In functions of their own, so that their plans do not depend on what the planner believes of the arrays: here nothing is scanned whole,
+-- there two results of functions are joined by hashing.
+CREATE FUNCTION crm.channel_outlook(customer_ids bigint[], at timestamptz DEFAULT now())
+    RETURNS TABLE (customer_id bigint, channel crm.channel, mean double precision, unit_cost double precision, prior_id bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT p.customer_id, p.channel, coalesce(crm.score_mean(t.score, p.a, p.b, channel_outlook.at), p.a / (p.a + p.b)),
+           y.unit_cost::double precision, f.channel_prior_id
+    FROM crm.customer_prior AS p
+    JOIN crm.channel_policy AS y ON y.channel = p.channel
+    LEFT JOIN crm.channel_prior AS f ON f.channel = p.channel AND f.is_current
+    LEFT JOIN crm.customer_channel AS t ON t.customer_id = p.customer_id AND t.channel = p.channel
+    WHERE p.customer_id = ANY (channel_outlook.customer_ids);
+END $$;
+COMMENT ON FUNCTION crm.channel_outlook(bigint[], timestamptz) IS
+    'for each of these customers and every channel: probability of an answer at that time (posterior mean), cost of a contact, and the row of crm.channel_prior that it rests on; whether he may be contacted over it is another question';
+
 CREATE FUNCTION crm.choose_channels(customer_ids bigint[], purpose text DEFAULT 'marketing', at timestamptz DEFAULT now(), seed bigint DEFAULT NULL)
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, propensity double precision,
                    mean double precision, expected_value double precision, decision_id bigint,
                    channels crm.channel[], means double precision[], propensities double precision[], reason text, next_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     base bigint := coalesce(choose_channels.seed, (random() * 9007199254740991)::bigint);
@@ -205,9 +223,8 @@ BEGIN
         FROM crm.choice_policy AS c WHERE c.purpose IN (choose_channels.purpose, 'marketing')
         ORDER BY c.purpose = choose_channels.purpose DESC LIMIT 1
     ), decided AS MATERIALIZED (
-        SELECT d.customer_id, d.channels, d.means, d.net_values, d.prior_ids, d.contact_point_ids, d.consent_ids, d.costs, d.reason, d.next_at,
-               v.response_value, v.gamma, hashint8extended(d.customer_id, base) AS seed
-        FROM (SELECT i.customer_id,
+        SELECT d.*, v.response_value, v.gamma, hashint8extended(d.customer_id, base) AS seed
+        FROM (SELECT k.customer_id,
                      coalesce(array_agg(k.channel ORDER BY k.channel) FILTER (WHERE k.allowed), '{}') AS channels,
                      coalesce(array_agg(k.mean ORDER BY k.channel) FILTER (WHERE k.allowed), '{}') AS means,
                      coalesce(array_agg(k.net_value ORDER BY k.channel) FILTER (WHERE k.allowed), '{}') AS net_values,
@@ -218,20 +235,18 @@ BEGIN
                      CASE WHEN bool_or(k.allowed) THEN NULL
                           ELSE coalesce(string_agg(k.channel::text || ': ' || k.refusal, ', ' ORDER BY k.channel), 'no contact point') END AS reason,
                      CASE WHEN bool_or(k.allowed) THEN NULL ELSE min(k.next_at) END AS next_at
-              FROM (SELECT DISTINCT u.customer_id FROM unnest(choose_channels.customer_ids) AS u (customer_id)
-                    WHERE u.customer_id IS NOT NULL) AS i
-              LEFT JOIN (SELECT o.customer_id, o.channel, o.contact_point_id, o.consent_id, o.refusal, o.next_at,
-                                o.refusal IS NULL AS allowed, y.unit_cost::double precision AS unit_cost, f.channel_prior_id AS prior_id, m.mean,
-                                greatest(m.mean - y.unit_cost::double precision / v.response_value, -1e12) AS net_value
-                         FROM crm.contact_options(choose_channels.customer_ids, choose_channels.purpose, choose_channels.at) AS o
-                         CROSS JOIN policy AS v
-                         JOIN crm.channel_policy AS y ON y.channel = o.channel
-                         LEFT JOIN crm.channel_prior AS f ON f.channel = o.channel AND f.is_current
-                         JOIN crm.customer_prior AS p ON p.customer_id = o.customer_id AND p.channel = o.channel
-                         LEFT JOIN crm.customer_channel AS t ON t.customer_id = o.customer_id AND t.channel = o.channel
-                         CROSS JOIN LATERAL (SELECT coalesce(crm.score_mean(t.score, p.a, p.b, choose_channels.at), p.a / (p.a + p.b)) AS mean) AS m)
-                        AS k ON k.customer_id = i.customer_id
-              GROUP BY i.customer_id) AS d
+              FROM (SELECT o.customer_id, o.channel, o.contact_point_id, o.consent_id, o.refusal, o.next_at, o.refusal IS NULL AS allowed,
+                           l.mean, l.unit_cost, l.prior_id, greatest(l.mean - l.unit_cost / v.response_value, -1e12) AS net_value
+                    FROM crm.contact_options(choose_channels.customer_ids, choose_channels.purpose, choose_channels.at) AS o
+                    JOIN crm.channel_outlook(choose_channels.customer_ids, choose_channels.at) AS l
+                        ON l.customer_id = o.customer_id AND l.channel = o.channel
+                    CROSS JOIN policy AS v
+                    UNION ALL
+                    -- Everybody once more, also who has no contact point.
+                    SELECT u.customer_id, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL
+                    FROM unnest(choose_channels.customer_ids) AS u (customer_id)
+                    WHERE u.customer_id IS NOT NULL) AS k
+              GROUP BY k.customer_id) AS d
         CROSS JOIN policy AS v
     ), chosen AS MATERIALIZED (
         SELECT d.*, crm.gap_choose(d.net_values, d.gamma, d.seed) AS place, crm.gap_propensities(d.net_values, d.gamma) AS propensities

@@ -37,12 +37,12 @@ UPDATE crm.channel_policy SET unit_cost = 0, cap = NULL, cap_window = NULL, quie
 
 CREATE TABLE simulation.channel (channel crm.channel PRIMARY KEY, k integer, level double precision, weight double precision[], trend double precision);
 INSERT INTO simulation.channel VALUES
-    ('phone',  1, -0.85, '{0.8,-0.4,0.3}',  0.4),
-    ('social', 2, -1.45, '{-0.6,0.8,0.5}',  0.3),
-    ('email',  3, -0.25, '{0.3,0.5,-0.7}', -0.4),
-    ('letter', 4, -1.75, '{-0.7,-0.3,0.6}', -0.3),
+    ('phone',  1, -1.00, '{0.8,-0.4,0.3}',  0.4),
+    ('social', 2, -1.50, '{-0.6,0.8,0.5}',  0.3),
+    ('email',  3, -0.50, '{0.3,0.5,-0.7}', -0.4),
+    ('letter', 4, -1.80, '{-0.7,-0.3,0.6}', -0.3),
     ('fax',    5, -2.20, '{0.5,-0.6,-0.5}', 0.2),
-    ('visit',  6, -1.30, '{-0.3,0.6,-0.4}', 0.5);
+    ('visit',  6, -1.40, '{-0.3,0.6,-0.4}', 0.5);
 COMMENT ON COLUMN simulation.channel.trend IS 'change of the level in 52 weeks';
 
 INSERT INTO crm.customer (customer_id, name, kind, country, created_at)
@@ -64,7 +64,11 @@ INSERT INTO crm.contact_point (customer_id, channel, address)
 SELECT t.customer_id, t.channel,
        CASE WHEN t.channel IN ('phone', 'fax') THEN '+4930' || 1000000 + t.customer_id
             WHEN t.channel = 'email' THEN 'c' || t.customer_id || '@example.com' ELSE 'x' || t.customer_id END
-FROM simulation.truth AS t WHERE t.allowed ORDER BY t.customer_id, t.channel;
+FROM simulation.truth AS t WHERE t.allowed OR t.channel IN ('phone', 'social', 'email', 'fax') ORDER BY t.customer_id, t.channel;
+-- Letters and visits are permitted where there is an address, the others by consent.
+INSERT INTO crm.consent (customer_id, channel, purpose, status, evidence, recorded_at)
+SELECT t.customer_id, t.channel, 'marketing', 'granted', 'simulated', now() - (:weeks + 1) * interval '7 days'
+FROM simulation.truth AS t WHERE t.allowed AND t.channel IN ('phone', 'social', 'email', 'fax') ORDER BY t.customer_id, t.channel;
 
 CREATE FUNCTION simulation.probability(known double precision, own double precision, trend double precision, share double precision)
     RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT 1 / (1 + exp(-(known + own + trend * share)))';
@@ -72,10 +76,8 @@ CREATE FUNCTION simulation.probability(known double precision, own double precis
 -- What crm may know of the customers: three columns more in crm.customer_feature.
 DO $$
 BEGIN
-    IF to_regclass('crm.customer_feature') IS NOT NULL THEN
-        EXECUTE 'CREATE OR REPLACE VIEW crm.customer_feature WITH (security_invoker = true) AS SELECT v.*, p.x1, p.x2, p.x3 FROM ('
-            || rtrim(pg_get_viewdef('crm.customer_feature'::regclass), ';') || ') AS v JOIN simulation.person AS p USING (customer_id)';
-    END IF;
+    EXECUTE 'CREATE OR REPLACE VIEW crm.customer_feature WITH (security_invoker = true) AS SELECT v.*, p.x1, p.x2, p.x3 FROM ('
+        || rtrim(pg_get_viewdef('crm.customer_feature'::regclass), ';') || ') AS v JOIN simulation.person AS p USING (customer_id)';
 END $$;
 VACUUM ANALYZE;
 
@@ -132,7 +134,7 @@ BEGIN
         COMMIT;
 
         IF (w % 4 = 0 OR w IN (1, 2, 3, 6)) THEN
-            IF to_regproc('crm.refresh_priors') IS NOT NULL THEN EXECUTE format('SELECT crm.refresh_priors(as_of => %L)', at + interval '6 days'); END IF;
+            PERFORM crm.refresh_priors(at + interval '6 days');
             COMMIT;
         END IF;
         IF w % 26 = 0 THEN
