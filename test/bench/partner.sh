@@ -70,4 +70,4 @@ SQL
 for credit in responsibility time_decay; do
     echo "credit of $((rows / 3)) purchases by $credit: $(seconds sql -c "SELECT count(*) FROM crm.partner_credit(tstzrange(now() - interval '365 days', now()), '$credit')") s"
 done
-echo "scorecard of 200 partners: $(seconds sql -c 'SELECT count(*) FROM crm.partner_scorecard') s"
+echo "scorecard of 200 partners: $(seconds sql -c 'SELECT sum(customers), sum(contacts), sum(revenue), sum(offers), sum(objectives) FROM crm.partner_scorecard') s"
