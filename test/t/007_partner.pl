@@ -2,7 +2,7 @@
 # several statements in one transaction. Whatever happens, never are two partners accountable for one duty, channel, scope
 # and instant, no accepted hand-over has a gap, and nobody deadlocks. And the index answers what a scan answers.
 #
-# CRM_PARTNER_TRANSACTIONS   how many for each of four sessions (default 400)
+# CRM_PARTNER_TRANSACTIONS   how many for each of four sessions (default 200)
 # CRM_SEED                   repeats what is drawn, not the order in which the sessions meet
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use CrmTest;
 
-my $transactions = $ENV{CRM_PARTNER_TRANSACTIONS} // 400;
+my $transactions = $ENV{CRM_PARTNER_TRANSACTIONS} // 200;
 my $seed = seed();
 my $node = new_server('partner');
 new_database($node, 'partner');
