@@ -87,9 +87,11 @@ SCHEMA = \
 	sql/schema/prior.sql \
 	sql/schema/choice.sql \
 	sql/schema/choice_hour.sql \
+	sql/schema/access_role.sql \
 	sql/schema/partner.sql \
 	sql/schema/partner_handover.sql \
-	sql/schema/partner_objective.sql
+	sql/schema/partner_objective.sql \
+	sql/schema/access.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)

@@ -38,7 +38,7 @@ typedef struct KindCache
 } KindCache;
 
 /* Longer ones are no addresses; an index could not hold them anyway. */
-#define ADDRESS_MAX 65536
+#define ADDRESS_MAX 8192
 
 PG_FUNCTION_INFO_V1(crm_canonical_contact);
 PG_FUNCTION_INFO_V1(crm_resolve_address);
@@ -161,23 +161,23 @@ crm_compose(const char *input, size_t length, size_t *composed_length, const cha
 }
 
 /*
- * Unicode composed, white space at the edges gone and inside collapsed,
- * invisible marks gone; for a handle also the leading @, and with "fold" ASCII
- * letters small.  Outside UTF-8 only ASCII's white space is known.  *length is
- * that of the result.
+ * White space at the edges gone and inside collapsed, invisible marks gone, for
+ * a handle also the leading @; then Unicode composed, since a mark may have
+ * kept a letter from its accent, and at last, with "fold", ASCII letters small,
+ * so that both ways to write an accented capital stay the same.  Outside UTF-8
+ * only ASCII's white space is known.  *length is that of the result.
  */
 static char *
 tidy_text(const char *input, bool handle, bool fold, size_t *length)
 {
 	const char *fault = NULL;
-	const char *p = crm_compose(input, strlen(input), length, &fault);
-	const char *end = p + *length;
+	const char *end = input + strlen(input);
 	bool		unicode = GetDatabaseEncoding() == PG_UTF8;
-	char	   *tidy = palloc(*length + 1);
+	char	   *tidy = palloc(end - input + 1);
 	char	   *out = tidy;
 	bool		space = false;
 
-	while (p < end)
+	for (const char *p = input; p < end;)
 	{
 		int			n;
 
@@ -188,7 +188,7 @@ tidy_text(const char *input, bool handle, bool fold, size_t *length)
 			if (space)
 				*out++ = ' ';
 			space = false;
-			*out++ = fold && *p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p;
+			*out++ = *p;
 		}
 		p += Max(n, 1);
 	}
@@ -197,7 +197,13 @@ tidy_text(const char *input, bool handle, bool fold, size_t *length)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("address of a contact point is empty")));
-	*length = out - tidy;
+	tidy = unconstify(char *, crm_compose(tidy, out - tidy, length, &fault));
+	if (fold)
+	{
+		crm_email_fold(tidy, *length, tidy);
+		/* some letters exist with an accent as small letters only */
+		tidy = unconstify(char *, crm_compose(tidy, *length, length, &fault));
+	}
 	return tidy;
 }
 

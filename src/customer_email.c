@@ -53,6 +53,12 @@ crm_email_read(const char *input, size_t length, char *email)
 	composed = crm_compose(input, length, &composed_length, &fault);
 	if (fault == NULL)
 		fault = crm_email_parse(composed, composed_length, email, &local_length);
+	if (fault != NULL)
+		return fault;
+	/* A backslash that was left out may have kept a letter from its accent. */
+	composed = crm_compose(email, strlen(email), &composed_length, &fault);
+	if (composed != email && fault == NULL)
+		fault = crm_email_parse(composed, composed_length, email, &local_length);
 	return fault;
 }
 
@@ -163,6 +169,7 @@ fold_argument(FunctionCallInfo fcinfo, int *length)
 	*length = VARSIZE_ANY_EXHDR(email);
 	folded = palloc(*length + 1);
 	crm_email_fold(VARDATA_ANY(email), *length, folded);
+	PG_FREE_IF_COPY(email, 0);
 	return folded;
 }
 

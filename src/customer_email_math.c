@@ -37,7 +37,7 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* Is this a dot-string: atoms joined by single dots, without white space or invisible characters of Unicode? */
+/* Is this a dot-string: atoms joined by single dots, without white space of Unicode? */
 static bool
 is_dot_string(const char *p, size_t length)
 {
@@ -45,7 +45,7 @@ is_dot_string(const char *p, size_t length)
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (p[i] == '.' ? i == 0 || i == length - 1 || p[i - 1] == '.' :
-			!is_atom_char(p[i]) || crm_text_space(p + i, p + length) > 0 || crm_text_mark(p + i, p + length) > 0)
+			!is_atom_char(p[i]) || crm_text_space(p + i, p + length) > 0)
 			return false;
 	return true;
 }
@@ -83,6 +83,8 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 			}
 			if (c < 0x20 || c == 0x7f)
 				return "the quoted part has a control character";
+			if (crm_text_mark(p, end) > 0)
+				return "it has an invisible character in it";
 			if (plain_length >= sizeof(plain))
 				return "the part before the @ is longer than 64 octets";
 			plain[plain_length++] = (char) c;

@@ -180,6 +180,9 @@ crm_phone_from_national(const char *input, const char *country)
 	}
 	if (fault == NULL)
 	{
+		/* what has a country code is no matter of the country, which may be one without telephones */
+		if (*digits == '+')
+			region[0] = '\0';
 		switch (crm_phone_lookup(digits, first_group, region, &phone))
 		{
 			case CRM_PHONE_OK:
@@ -187,7 +190,7 @@ crm_phone_from_national(const char *input, const char *country)
 					return phone;
 				/* FALLTHROUGH */
 			case CRM_PHONE_NOT_VALID:
-				fault = country == NULL ? "there is no such number" : psprintf("there is no such number in %s", region);
+				fault = region[0] == '\0' ? "there is no such number" : psprintf("there is no such number in %s", region);
 				break;
 			case CRM_PHONE_AMBIGUOUS:
 				fault = "the country code may be meant or not; write it with +";

@@ -44,8 +44,11 @@ util()
 
 	if (instance == nullptr)
 	{
-		instance = PhoneNumberUtil::GetInstance();
-		instance->SetLogger(new SilentLogger());
+		PhoneNumberUtil *made = PhoneNumberUtil::GetInstance();
+
+		/* takes the logger over; kept only when both were made */
+		made->SetLogger(new SilentLogger());
+		instance = made;
 	}
 	return instance;
 }

@@ -55,8 +55,8 @@ crm_text_space(const char *p, const char *end)
 
 /*
  * How many octets of an invisible character stand at p, or 0: soft hyphen,
- * zero-width space, word joiner, byte order mark, marks of direction.  The
- * joiners U+200C and U+200D are not among them: they make other words.
+ * zero-width space, word joiner, byte order mark, marks of direction, control
+ * characters beyond ASCII.  The joiners U+200C and U+200D are not among them: they make other words.
  */
 int
 crm_text_mark(const char *p, const char *end)
@@ -67,7 +67,7 @@ crm_text_mark(const char *p, const char *end)
 	if (p == end)
 		return 0;
 	c = crm_text_character(p, end, &length);
-	return c == 0xad || c == 0x61c || c == 0x200b || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	return (c >= 0x80 && c < 0xa0 && c != 0x85) || c == 0xad || c == 0x61c || c == 0x200b || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
 		c == 0x2060 || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff ? length : 0;
 }
 

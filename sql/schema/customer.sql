@@ -202,7 +202,7 @@ CREATE TABLE crm.relationship (
     CONSTRAINT relationship_overlap EXCLUDE USING gist
         (from_customer_id WITH =, to_customer_id WITH =, kind WITH =, valid WITH &&)
 );
-COMMENT ON TABLE crm.relationship IS 'how two customers are related, and when: employs, member_of, parent_of, …';
+COMMENT ON TABLE crm.relationship IS 'how two customers are related, and when: employs, member_of, parent_of and so on';
 COMMENT ON COLUMN crm.relationship.relationship_id IS 'key';
 COMMENT ON COLUMN crm.relationship.from_customer_id IS 'the one who is, does or has: "from kind to" reads as a sentence';
 COMMENT ON COLUMN crm.relationship.to_customer_id IS 'the other';

@@ -16,7 +16,7 @@ CREATE TABLE crm.message_event (
 );
 CREATE INDEX message_event_message ON crm.message_event (message_id, occurred_at);
 COMMENT ON INDEX crm.message_event_message IS 'what was reported of a message, in time';
-COMMENT ON TABLE crm.message_event IS 'what providers report of messages, one by one: delivered, opened, clicked, bounced, unsubscribed …; the message''s interaction has what they come to';
+COMMENT ON TABLE crm.message_event IS 'what providers report of messages, one by one: delivered, opened, clicked, bounced, unsubscribed and so on; the message''s interaction has what they come to';
 COMMENT ON COLUMN crm.message_event.message_event_id IS 'key';
 COMMENT ON COLUMN crm.message_event.message_id IS 'of which message';
 COMMENT ON COLUMN crm.message_event.outcome IS 'what happened';

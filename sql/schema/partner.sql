@@ -47,6 +47,29 @@ COMMENT ON INDEX crm.partner_login_partner IS 'logins of a partner';
 COMMENT ON TABLE crm.partner_login IS 'which database roles act for which partner';
 COMMENT ON COLUMN crm.partner_login.role IS 'database role, compared with current_user';
 COMMENT ON COLUMN crm.partner_login.partner_id IS 'partner that it acts for';
+GRANT SELECT ON crm.partner_login TO PUBLIC;
+ALTER TABLE crm.partner_login ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON crm.partner_login FOR SELECT USING (crm.has_role(role));
+COMMENT ON POLICY own ON crm.partner_login IS 'a login sees which partner it acts for';
+
+CREATE FUNCTION crm.own_partners() RETURNS bigint[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT ARRAY(SELECT l.partner_id FROM crm.partner_login AS l WHERE crm.has_role(l.role) ORDER BY l.partner_id);
+END;
+COMMENT ON FUNCTION crm.own_partners() IS 'the partners that the caller acts for, itself or as a member; empty for others';
+
+CREATE FUNCTION crm.check_acting(partner_id bigint) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Whoever may call it and is no partner is the owner or staff, who act for all.
+    IF cardinality(crm.own_partners()) > 0 AND NOT crm.is_staff()
+       AND NOT coalesce(check_acting.partner_id = ANY (crm.own_partners()), false)
+       AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = crm.acting_role()) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('role "%s" does not act for partner %s', crm.acting_role(), coalesce(check_acting.partner_id::text, 'null'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.check_acting(bigint) IS 'raises an error when the caller is the login of another partner: a partner acts for itself alone';
 
 CREATE TABLE crm.partner_supply (
     from_partner_id bigint NOT NULL REFERENCES crm.partner ON DELETE CASCADE,

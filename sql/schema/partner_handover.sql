@@ -453,7 +453,7 @@ BEGIN
     RETURNING deal_registration_id INTO result;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION crm.register_deal(bigint, bigint, @ltree@.ltree, interval) IS 'registers a deal of a partner with a customer and protects it from now on; error 23P01 "customer … is taken until …" when another is protected, returns the key of the registration';
+COMMENT ON FUNCTION crm.register_deal(bigint, bigint, @ltree@.ltree, interval) IS 'registers a deal of a partner with a customer and protects it from now on; error 23P01 "customer ... is taken until ..." when another is protected, returns the key of the registration';
 CREATE FUNCTION crm.release_deal(deal_registration_id bigint) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC

@@ -110,9 +110,9 @@ CREATE AGGREGATE crm.buying_history(purchased_at timestamptz, amount numeric) (
     COMBINEFUNC = crm.buying_history_combine, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE crm.buying_history(timestamptz, double precision) IS
-    'sums up purchases, in any order, to a buying history; amounts 0 to 9e12 (else error 22003; a refund is no purchase), each the decimal that it prints as, rounded to six decimals, halves away from zero; infinite times are refused (22008); rows with a null are no purchase; null of none. With FILTER (WHERE purchased_at < …) the history as of then';
+    'sums up purchases, in any order, to a buying history; amounts 0 to 9e12 (else error 22003; a refund is no purchase), each the decimal that it prints as, rounded to six decimals, halves away from zero; infinite times are refused (22008); rows with a null are no purchase; null of none. With FILTER (WHERE purchased_at < ...) the history as of then';
 COMMENT ON AGGREGATE crm.buying_history(timestamptz, numeric) IS
-    'sums up purchases, in any order, to a buying history; amounts 0 to 9e12 (else error 22003; a refund is no purchase), rounded to six decimals, halves away from zero; infinite times are refused (22008); rows with a null are no purchase; null of none. With FILTER (WHERE purchased_at < …) the history as of then';
+    'sums up purchases, in any order, to a buying history; amounts 0 to 9e12 (else error 22003; a refund is no purchase), rounded to six decimals, halves away from zero; infinite times are refused (22008); rows with a null are no purchase; null of none. With FILTER (WHERE purchased_at < ...) the history as of then';
 
 CREATE FUNCTION crm.buying_history_add(crm.buying_history, crm.buying_history) RETURNS crm.buying_history
     AS 'MODULE_PATHNAME', 'crm_buying_history_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -171,6 +171,18 @@ SET search_path = pg_catalog;
 SELECT (SELECT sum(differing) = 0 FROM crm.verify()), (SELECT count(*) = 2 FROM crm.customer_channel);
 SQL
 
+# A database of another encoding: the scripts have no characters that it could not hold, addresses in ASCII are read.
+$node->safe_psql('postgres', "CREATE DATABASE latin OWNER crm_owner TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('latin', 'SET client_min_messages = warning; CREATE EXTENSION crm CASCADE');
+like($node->safe_psql('latin', 'SELECT crm.setup()', @owner), qr/set up: /, 'LATIN1: sets up');
+is($node->safe_psql('latin', <<'SQL', @owner), "ann\@example.org\n+49211123456\nhauptstr. 1", 'LATIN1: reads addresses');
+INSERT INTO crm.customer (name, country) VALUES (chr(252), 'DE');
+INSERT INTO crm.contact_point (customer_id, channel, address)
+VALUES (1, 'email', 'Ann@Example.org'), (1, 'phone', '0211 123456'), (1, 'letter', 'Hauptstr.  1');
+SELECT canonical FROM crm.contact_point ORDER BY contact_point_id;
+SQL
+fails_with($node, 'latin', q{SELECT ('a@' || chr(252) || '.de')::crm.email_address}, qr/need a database with encoding UTF8/, 'LATIN1: refuses other e-mail addresses', role => 'crm_owner');
+
 # DROP EXTENSION CASCADE and again from the start: nothing of ours stands in the way, the customers' rows are kept aside.
 new_database($node, 'again');
 load_facts($node, 'again', 50);
