@@ -39,6 +39,15 @@
 #define COVARIATE_LIMIT 40.0
 /* Per group: the four parameters, their slopes, ln alpha. */
 #define LOCAL 9
+/* Points of an interpolated panel of the Pareto/NBD's share, and its width. */
+#define PANEL_NODES 20
+#define PANEL_WIDTH 1.8
+/* So many panels reach from any alpha or beta to any time. */
+#define PANELS 32
+/* Interpolated are panels that save three in four of their points. */
+#define PANEL_WORTH (4 * (PANEL_NODES + 2))
+/* Relative error of an interpolation that is good enough. */
+#define PANEL_ERROR 1e-13
 
 static bool
 is_bg(CrmModel model)
@@ -324,9 +333,130 @@ crm_pareto_share(const double *p, double x, double t, double *slope)
 	return value;
 }
 
+/*
+ * The share of one (covariates, x) over a range of times, as polynomials.  In
+ * u = ln(min(alpha, beta) + t) the share and its slopes are analytic as far as
+ * |Im u| < pi, so that 20 Chebyshev points give a panel of width 1.8 to the
+ * last digits; where two further points say otherwise, nothing is
+ * interpolated.  Five columns: the logarithm of the share and its slopes.
+ */
+typedef struct ShareCurve
+{
+	int			panels;			/* 0: not interpolated */
+	double		base;			/* min(alpha, beta) */
+	double		start;			/* u of the first panel */
+	double		width;
+	double		coefficient[PANELS][PANEL_NODES][5];
+} ShareCurve;
+
+static void
+share_columns(const double *p, double x, double t, double *column)
+{
+	column[0] = crm_pareto_share(p, x, t, column + 1);
+}
+
+static void
+curve_value(const ShareCurve *curve, double t, double *column)
+{
+	double		u = (log(curve->base + t) - curve->start) / curve->width;
+	int			panel = u > 0 ? (int) u : 0;
+	const double (*coefficient)[5];
+	double		y,
+				last[5] = {0},
+				before[5] = {0};
+
+	if (panel >= curve->panels)
+		panel = curve->panels - 1;
+	coefficient = curve->coefficient[panel];
+	y = 2 * (u - panel) - 1;
+	/* Clenshaw's recurrence */
+	for (int i = PANEL_NODES - 1; i > 0; i--)
+		for (int j = 0; j < 5; j++)
+		{
+			double		next = coefficient[i][j] + 2 * y * last[j] - before[j];
+
+			before[j] = last[j];
+			last[j] = next;
+		}
+	for (int j = 0; j < 5; j++)
+		column[j] = coefficient[0][j] + y * last[j] - before[j];
+}
+
+/*
+ * Interpolates for "points" times from first to last, if that is worth it and
+ * exact enough.
+ */
+static void
+curve_prepare(ShareCurve *curve, const double *p, double x, double first, double last, size_t points)
+{
+	static double cosine[PANEL_NODES][PANEL_NODES];
+	static double node[PANEL_NODES];
+	double		length;
+
+	curve->panels = 0;
+	curve->base = p[1] < p[3] ? p[1] : p[3];
+	curve->start = log(curve->base + first);
+	length = log(curve->base + last) - curve->start;
+	if (!(length > 0 && length < PANELS * PANEL_WIDTH) || points < ceil(length / PANEL_WIDTH) * PANEL_WORTH)
+		return;
+	if (cosine[0][0] == 0)
+		for (int i = PANEL_NODES - 1; i >= 0; i--)
+		{
+			node[i] = cos(M_PI * (i + 0.5) / PANEL_NODES);
+			for (int j = PANEL_NODES - 1; j >= 0; j--)
+				cosine[i][j] = cos(M_PI * i * (j + 0.5) / PANEL_NODES) * (i == 0 ? 1.0 : 2.0) / PANEL_NODES;
+		}
+	curve->panels = (int) ceil(length / PANEL_WIDTH);
+	curve->width = length / curve->panels;
+	for (int panel = 0; panel < curve->panels; panel++)
+	{
+		double		column[PANEL_NODES][5];
+
+		for (int i = 0; i < PANEL_NODES; i++)
+			share_columns(p, x, exp(curve->start + (panel + 0.5 * (node[i] + 1)) * curve->width) - curve->base, column[i]);
+		for (int i = 0; i < PANEL_NODES; i++)
+			for (int j = 0; j < 5; j++)
+			{
+				double		sum = 0;
+
+				for (int k = 0; k < PANEL_NODES; k++)
+					sum += cosine[i][k] * column[k][j];
+				curve->coefficient[panel][i][j] = sum;
+			}
+	}
+	for (int panel = 0; panel < curve->panels; panel++)
+		for (int i = 0; i < 2; i++)
+		{
+			double		t = exp(curve->start + (panel + (i == 0 ? 0.03 : 0.52)) * curve->width) - curve->base;
+			double		exact[5],
+						got[5];
+
+			share_columns(p, x, t, exact);
+			curve_value(curve, t, got);
+			for (int j = 0; j < 5; j++)
+				if (!(fabs(got[j] - exact[j]) <= PANEL_ERROR * (1 + fabs(exact[j]))))
+				{
+					curve->panels = 0;
+					return;
+				}
+		}
+}
+
+static double
+share_at(const ShareCurve *curve, const double *p, double x, double t, double *slope)
+{
+	double		column[5];
+
+	if (curve->panels == 0)
+		return crm_pareto_share(p, x, t, slope);
+	curve_value(curve, t, column);
+	memcpy(slope, column + 1, 4 * sizeof(double));
+	return column[0];
+}
+
 /* Still a customer at T. */
 static void
-tail_point(const CrmTiming *timing, CrmPoint *point)
+tail_point(const CrmTiming *timing, const ShareCurve *curve, CrmPoint *point)
 {
 	const CrmCount *count = &timing->count[point->x];
 	const double *p = timing->local + count->group * LOCAL;
@@ -335,7 +465,7 @@ tail_point(const CrmTiming *timing, CrmPoint *point)
 	if (timing->model == CRM_PARETO_NBD)
 	{
 		double		share_slope[4];
-		double		log_share = crm_pareto_share(p, count->x, point->t, share_slope);
+		double		log_share = share_at(curve, p, count->x, point->t, share_slope);
 		double		growth = log1p(point->t / p[3]);
 		double		stay = -expm1(log_share);
 		double		factor;
@@ -354,7 +484,7 @@ tail_point(const CrmTiming *timing, CrmPoint *point)
 
 /* Left after the last purchase. */
 static void
-drop_point(const CrmTiming *timing, CrmPoint *point)
+drop_point(const CrmTiming *timing, const ShareCurve *curve, CrmPoint *point)
 {
 	const CrmCount *count = &timing->count[point->x];
 	const double *p = timing->local + count->group * LOCAL;
@@ -365,7 +495,7 @@ drop_point(const CrmTiming *timing, CrmPoint *point)
 		double		share_slope[4];
 		double		growth = log1p(point->t / p[3]);
 
-		point->value += crm_pareto_share(p, count->x, point->t, share_slope) - p[2] * growth;
+		point->value += share_at(curve, p, count->x, point->t, share_slope) - p[2] * growth;
 		for (int i = 0; i < 4; i++)
 			point->slope[i] += share_slope[i];
 		point->slope[2] -= p[2] * growth;
@@ -471,6 +601,40 @@ rows_term(CrmTiming *timing)
 }
 
 /*
+ * Computes all points; those of one (covariates, x) stand together.  False
+ * when the work is to stop.
+ */
+static bool
+all_points(const CrmTiming *timing, CrmPoint *point, size_t points,
+		   void (*compute) (const CrmTiming *, const ShareCurve *, CrmPoint *))
+{
+	ShareCurve	curve;
+	size_t		end = 0;
+
+	curve.panels = 0;
+	for (size_t i = 0; i < points; i++)
+	{
+		if (i == end && timing->model == CRM_PARETO_NBD)
+		{
+			double		first = point[i].t,
+						last = point[i].t;
+
+			for (end = i; end < points && point[end].x == point[i].x; end++)
+			{
+				first = fmin(first, point[end].t);
+				last = fmax(last, point[end].t);
+			}
+			curve_prepare(&curve, timing->local + timing->count[point[i].x].group * LOCAL,
+						  timing->count[point[i].x].x, first, last, end - i);
+		}
+		compute(timing, &curve, &point[i]);
+		if (i % STOP_POINTS == 0 && timing->stop != NULL && timing->stop())
+			return false;
+	}
+	return true;
+}
+
+/*
  * The negative log-likelihood per customer and its gradient.  theta holds the
  * logarithms of the parameters, then the coefficients of the covariates on
  * the purchase process and on leaving.
@@ -514,18 +678,9 @@ crm_timing_objective(void *context, const double *theta, double *gradient, int n
 	for (int i = 0; i < n; i++)
 		gradient[i] = 0;
 	total = constant_terms(timing);
-	for (size_t i = 0; i < timing->tails; i++)
-	{
-		tail_point(timing, &timing->tail[i]);
-		if (i % STOP_POINTS == 0 && timing->stop != NULL && timing->stop())
-			return HUGE_VAL;
-	}
-	for (size_t i = 0; i < timing->drops; i++)
-	{
-		drop_point(timing, &timing->drop[i]);
-		if (i % STOP_POINTS == 0 && timing->stop != NULL && timing->stop())
-			return HUGE_VAL;
-	}
+	if (!all_points(timing, timing->tail, timing->tails, tail_point) ||
+		!all_points(timing, timing->drop, timing->drops, drop_point))
+		return HUGE_VAL;
 	total += rows_term(timing);
 
 	for (int kind = 0; kind < 2; kind++)

@@ -22,10 +22,13 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(crm_contact_check_locked);
 
 #define CHECK_ARGS 7			/* as those of crm.contact_check_locked() */
+#define CHECK_AT 4				/* which of them is the time */
+#define CHECK_COLUMNS 8			/* as those of its result; the last two are its own */
 
 static CrmPlan lock_points = {
 	"SELECT FROM crm.contact_point AS p WHERE p.customer_id = $1 AND p.channel = $2"
@@ -37,7 +40,8 @@ static CrmPlan lock_customer = {
 };
 
 static CrmPlan check = {
-	"SELECT k.ordinal, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at"
+	"SELECT k.ordinal, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $5,"
+	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id = k.contact_point_id)"
 	" FROM crm.contact_check(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5], ARRAY[$6], $7) AS k"
 };
 
@@ -63,7 +67,8 @@ run_latest(CrmPlan *statement, int nargs, const Oid *argtypes, Datum *values, co
  *
  * Locks the customer's contact points of the channel and the customer, in this
  * order, and answers as crm.contact_check() does for the one contact, from what
- * is committed by then and what this transaction has done.  The locks last to
+ * is committed by then and what this transaction has done, at the given time
+ * or, if that is over or null, at the moment when the locks are held.  The locks last to
  * the end of the transaction: until then nobody takes the permission away, and
  * nobody else takes a slot of the caps.  All nulls when there is no such
  * customer.
@@ -76,10 +81,11 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
 	Datum		values[CHECK_ARGS];
 	char		nulls[CHECK_ARGS + 1];
 	HeapTuple	tuple;
-	Datum		out[6];
-	bool		out_nulls[6];
+	Datum		out[CHECK_COLUMNS];
+	bool		out_nulls[CHECK_COLUMNS];
+	TimestampTz held;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 6)
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != CHECK_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("crm.contact_check_locked() must be called where a row is accepted")));
@@ -98,11 +104,22 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	run_latest(&lock_points, 2, argtypes, values, nulls);
 	run_latest(&lock_customer, 1, argtypes, values, nulls);
+
+	/*
+	 * Only now is it known what came before: a time taken earlier would leave
+	 * out a slot that another session took while we waited for its locks.
+	 */
+	held = GetCurrentTimestamp();
+	if (nulls[CHECK_AT] == 'n' || DatumGetTimestampTz(values[CHECK_AT]) < held)
+	{
+		values[CHECK_AT] = TimestampTzGetDatum(held);
+		nulls[CHECK_AT] = ' ';
+	}
 	run_latest(&check, CHECK_ARGS, argtypes, values, nulls);
 	if (SPI_processed > 0)
 	{
 		/* What is not by value must outlive SPI's memory. */
-		for (int i = 0; i < 6; i++)
+		for (int i = 0; i < CHECK_COLUMNS; i++)
 		{
 			out[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &out_nulls[i]);
 			if (!out_nulls[i])

@@ -54,6 +54,10 @@ REVOKE ALL ON FUNCTION crm.contact_digest(crm.channel, text) FROM PUBLIC;
 CREATE FUNCTION crm.suppress(channel crm.channel, address text, reason text DEFAULT 'objected') RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Who is about to send there comes before us, or sees it.
+    PERFORM FROM crm.contact_point AS p
+    WHERE p.canonical = crm.canonical_contact(suppress.channel, suppress.address) AND p.channel = suppress.channel
+    ORDER BY p.contact_point_id FOR NO KEY UPDATE;
     INSERT INTO crm.suppression (digest, channel, reason)
     VALUES (crm.contact_digest(channel, crm.canonical_contact(channel, address)), channel, reason)
     ON CONFLICT DO NOTHING;

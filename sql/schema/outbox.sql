@@ -15,6 +15,7 @@ CREATE TABLE crm.message (
     customer_id bigint NOT NULL REFERENCES crm.customer,
     channel crm.channel NOT NULL,
     contact_point_id bigint REFERENCES crm.contact_point ON DELETE SET NULL,
+    address text,
     campaign_id bigint,
     partner_id bigint,
     purpose text NOT NULL CHECK (purpose <> ''),
@@ -46,6 +47,7 @@ COMMENT ON COLUMN crm.message.message_id IS 'key';
 COMMENT ON COLUMN crm.message.customer_id IS 'to whom';
 COMMENT ON COLUMN crm.message.channel IS 'over which channel';
 COMMENT ON COLUMN crm.message.contact_point_id IS 'where to; left out, the permitted contact point of the channel, the primary one first';
+COMMENT ON COLUMN crm.message.address IS 'the address that the worker was given; it is not sent there when the contact point has another by then';
 COMMENT ON COLUMN crm.message.campaign_id IS 'campaign that it is part of';
 COMMENT ON COLUMN crm.message.partner_id IS 'partner that sends it';
 COMMENT ON COLUMN crm.message.purpose IS 'what for; decides which permission it needs (crm.purpose)';
@@ -106,7 +108,8 @@ BEGIN
         SELECT r.ordinal, r.customer_id, r.channel, r.contact_point_id, r.purpose, r.at, r.message_id, c.country,
                c.attributes ->> 'region' AS region, crm.contact_zone(c.time_zone, c.country) AS zone,
                coalesce(u.is_advertising, true) AS is_advertising, coalesce(u.is_capped, true) AS is_capped,
-               coalesce(u.keeps_quiet, true) AS keeps_quiet, n.strength, n.basis
+               coalesce(u.keeps_quiet, true) AS keeps_quiet,
+               coalesce(n.strength, 40) AS strength, coalesce(n.basis, 'consent') AS basis
         FROM unnest(customer_ids, channels, contact_point_ids, purposes, ats, message_ids)
              WITH ORDINALITY AS r (customer_id, channel, contact_point_id, purpose, at, message_id, ordinal)
         JOIN crm.customer AS c ON c.customer_id = r.customer_id
@@ -198,7 +201,10 @@ BEGIN
                   SELECT i.occurred_at
                   FROM crm.interaction AS i
                   WHERE i.customer_id = r.customer_id AND i.occurred_at > r.at - c.cap_window AND i.occurred_at <= r.at
-                    AND i.direction = 'outbound' AND i.message_id IS NULL AND (i.channel = c.channel OR c.channel IS NULL)) AS a
+                    AND i.direction = 'outbound' AND (i.channel = c.channel OR c.channel IS NULL)
+                    -- Those of a message count as the message does, while it is there.
+                    AND NOT EXISTS (SELECT FROM crm.message AS m
+                                    WHERE m.message_id = i.message_id AND m.customer_id = i.customer_id AND m.begun_at IS NOT NULL)) AS a
             ORDER BY a.used_at DESC OFFSET greatest(c.cap - 1, 0) LIMIT 1) AS u ON c.cap > 0
         WHERE r.is_capped AND c.over = r.channel AND (u.used_at IS NOT NULL OR c.cap = 0)
         ORDER BY 4 DESC LIMIT 1) AS x ON p.refusal IS NULL AND p.contact_point_id IS NOT NULL AND q.until IS NULL
@@ -236,13 +242,13 @@ REVOKE ALL ON FUNCTION crm.contact_options(bigint[], text, timestamptz) FROM PUB
 CREATE FUNCTION crm.message_before() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    moves constant jsonb := '{"ready": ["leased", "cancelled"],
+    moves constant jsonb := jsonb '{"ready": ["leased", "cancelled"],
         "leased": ["ready", "sending", "cancelled"],
         "sending": ["sent", "bounced", "failed", "unknown", "ready", "dead"],
         "sent": ["bounced"], "unknown": ["sent", "bounced", "failed", "ready"], "failed": ["ready", "cancelled"], "dead": ["ready", "cancelled"],
         "bounced": [], "cancelled": []}';
     checked record;
-    due timestamptz;
+    sending boolean := false;
 BEGIN
     IF tg_op = 'DELETE' THEN
         IF old.status IN ('leased', 'sending', 'unknown') THEN
@@ -257,11 +263,16 @@ BEGIN
                 MESSAGE = format('a message begins as ready, not as %s', new.status),
                 SCHEMA = 'crm', TABLE = 'message', COLUMN = 'status', CONSTRAINT = 'message_status';
         END IF;
-        new.leased_until := NULL; new.token := 0; new.worker := NULL; new.attempts := 0;
+        new.address := NULL; new.leased_until := NULL; new.token := 0; new.worker := NULL; new.attempts := 0;
         new.begun_at := NULL; new.finished_at := NULL; new.last_error := NULL; new.refusal := NULL;
         new.queued_at := now(); new.queued_by := session_user;
-        due := greatest(new.not_before, now());
     ELSE
+        -- A message whose contact point is deleted goes nowhere else by itself.
+        IF new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL AND new.status IN ('ready', 'leased')
+           AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id) THEN
+            new.status := 'cancelled';
+            new.refusal := 'message_contact_point';
+        END IF;
         IF new.status <> old.status AND NOT moves -> old.status ? new.status THEN
             RAISE check_violation USING
                 MESSAGE = format('message %s is %s and cannot become %s', old.message_id, old.status, new.status),
@@ -278,6 +289,13 @@ BEGIN
                 HINT = 'Cancel it and write another.',
                 SCHEMA = 'crm', TABLE = 'message', CONSTRAINT = 'message_unchanged';
         END IF;
+        -- A lease has a number that no earlier one had.
+        IF new.status = 'leased' AND old.status = 'ready' THEN
+            new.token := old.token + 1;
+        ELSE
+            new.token := old.token;
+            new.address := old.address;
+        END IF;
         new.begun_at := old.begun_at;
         new.finished_at := old.finished_at;
         IF new.status IN ('sent', 'bounced', 'failed', 'dead', 'cancelled', 'unknown') AND new.status <> old.status THEN
@@ -293,20 +311,20 @@ BEGIN
         END IF;
 
         IF new.status = 'sending' AND old.status = 'leased' THEN
-            new.begun_at := clock_timestamp();
             new.attempts := old.attempts + 1;
-            due := new.begun_at;
-        ELSIF new.status = 'ready' AND (old.status IN ('unknown', 'failed', 'dead')
-              OR new.contact_point_id IS DISTINCT FROM old.contact_point_id
-              OR new.not_before IS DISTINCT FROM old.not_before AND new.refusal IS NULL AND old.status = 'ready') THEN
-            due := greatest(new.not_before, now());
-        ELSE
+            sending := true;
+        ELSIF NOT (new.status = 'ready' AND old.status IN ('unknown', 'failed', 'dead')
+                   OR old.status = 'ready' AND new.status IN ('ready', 'leased')
+                      AND (new.contact_point_id IS DISTINCT FROM old.contact_point_id
+                           -- What is refused at present may be put off without being asked about the time after.
+                           OR new.not_before < old.not_before OR new.not_before > old.not_before AND new.refusal IS NULL)) THEN
             RETURN new;
         END IF;
     END IF;
 
-    SELECT * INTO checked FROM crm.contact_check_locked(new.customer_id, new.channel, new.contact_point_id, new.purpose, due,
-                                                        CASE WHEN tg_op = 'UPDATE' THEN new.message_id END, new.status = 'ready') AS k;
+    SELECT * INTO checked
+    FROM crm.contact_check_locked(new.customer_id, new.channel, new.contact_point_id, new.purpose, CASE WHEN NOT sending THEN new.not_before END,
+                                  CASE WHEN tg_op = 'UPDATE' THEN new.message_id END, NOT sending) AS k;
     IF checked.refusal IS NOT NULL THEN
         RAISE check_violation USING
             MESSAGE = format('customer %s must not be contacted over %s for purpose "%s": %s', new.customer_id, new.channel, new.purpose,
@@ -324,6 +342,19 @@ BEGIN
     END IF;
     new.contact_point_id := checked.contact_point;
     new.consent_id := checked.consent_id;
+    IF sending THEN
+        new.begun_at := checked.checked_at;
+        IF new.address IS DISTINCT FROM checked.address THEN
+            IF new.address IS NOT NULL THEN
+                RAISE check_violation USING
+                    MESSAGE = format('message %s must not be sent to where it was going', new.message_id),
+                    DETAIL = format('The address of contact point %s has changed since the message was claimed.', new.contact_point_id),
+                    HINT = 'Give it back with crm.fail_message(): whoever claims it next gets the new address.',
+                    SCHEMA = 'crm', TABLE = 'message', CONSTRAINT = 'message_contact_point';
+            END IF;
+            new.address := checked.address;
+        END IF;
+    END IF;
     RETURN new;
 END $$;
 COMMENT ON FUNCTION crm.message_before() IS

@@ -4,13 +4,14 @@
 CREATE FUNCTION crm.expire_leases() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
+    moment timestamptz := clock_timestamp();    -- not a call within the query, which no index could serve
     expired bigint;
 BEGIN
     UPDATE crm.message AS m SET
         status = CASE WHEN m.status = 'leased' OR p.is_idempotent THEN 'ready' ELSE 'unknown' END,
         last_error = CASE WHEN m.status = 'leased' THEN m.last_error ELSE format('the lease ran out at %s while it was being sent', m.leased_until) END
     FROM (SELECT e.message_id, e.channel FROM crm.message AS e
-          WHERE e.status IN ('leased', 'sending') AND e.leased_until <= clock_timestamp()
+          WHERE e.status IN ('leased', 'sending') AND e.leased_until <= moment
           ORDER BY e.message_id FOR UPDATE SKIP LOCKED) AS e
     JOIN crm.channel_policy AS p ON p.channel = e.channel
     WHERE m.message_id = e.message_id;
@@ -50,7 +51,7 @@ BEGIN
         -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough.
         candidates := ARRAY(
             SELECT c.message_id
-            FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS h (channel)
+            FROM (SELECT DISTINCT u.channel FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS u (channel)) AS h
             CROSS JOIN LATERAL (
                 SELECT m.message_id, m.priority, m.not_before
                 FROM generate_series(0, 9) AS p (priority)
@@ -87,18 +88,18 @@ BEGIN
         missing := "limit" - cardinality(claimed);
         IF permitted IS NOT NULL THEN
             UPDATE crm.message AS m
-            SET status = 'leased', token = m.token + 1, leased_until = clock_timestamp() + lease,
-                worker = coalesce(claim_messages.worker, session_user), refusal = NULL
+            SET status = 'leased', leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
+                refusal = NULL,
+                address = (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id = m.contact_point_id)
             WHERE m.message_id = ANY (permitted);
         END IF;
     END LOOP;
 
     RETURN QUERY
-    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, coalesce(p.resolved, p.address), m.purpose, m.campaign_id, m.subject, m.body,
+    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, m.address, m.purpose, m.campaign_id, m.subject, m.body,
            m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until
     FROM unnest(claimed) WITH ORDINALITY AS n (message_id, place)
     JOIN crm.message AS m ON m.message_id = n.message_id
-    LEFT JOIN crm.contact_point AS p ON p.contact_point_id = m.contact_point_id
     ORDER BY n.place;
 END $$;
 COMMENT ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) IS

@@ -233,12 +233,13 @@ END $$;
 COMMENT ON FUNCTION crm.check_handover_by(bigint, bigint, timestamptz) IS 'raises check_violation unless the partner is accountable by the responsibility at that time; locks the responsibility';
 
 CREATE FUNCTION crm.offer_handover(responsibility_id bigint, from_partner_id bigint, to_partner_id bigint, due_at timestamptz DEFAULT NULL, reason text DEFAULT NULL)
-    RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     result bigint;
     at timestamptz;
 BEGIN
+    PERFORM crm.check_acting($2);
     PERFORM crm.lock_responsibilities();
     at := clock_timestamp();
     PERFORM crm.check_handover_by($1, $2, at);
@@ -286,7 +287,7 @@ COMMENT ON FUNCTION crm.offer_next_handover(bigint, bigint, text, bigint, timest
     'offers a responsibility to the best partner by the rule that holds for it, of those that the chain of offers has not asked; returns the key of the hand-over, null when nobody is left. The offering partner must be accountable';
 
 CREATE FUNCTION crm.answer_handover(handover_id bigint, partner_id bigint, accepted boolean, answer text) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     offer crm.handover;
@@ -294,6 +295,7 @@ DECLARE
     at timestamptz;
     result bigint;
 BEGIN
+    PERFORM crm.check_acting($2);
     -- The line of the writers, the responsibility, then the offer: as it was offered.
     PERFORM crm.lock_responsibilities();
     SELECT r.* INTO held FROM crm.partner_responsibility AS r
@@ -435,12 +437,13 @@ CREATE TRIGGER deal_registration_update AFTER UPDATE ON crm.deal_registration RE
 COMMENT ON TRIGGER deal_registration_update ON crm.deal_registration IS 'a product above or below one that is taken is taken';
 
 CREATE FUNCTION crm.register_deal(partner_id bigint, customer_id bigint, product @ltree@.ltree DEFAULT NULL, protection interval DEFAULT '90 days')
-    RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     until timestamptz;
     result bigint;
 BEGIN
+    PERFORM crm.check_acting($1);
     -- In line before looking, and masked: neither the other's product nor its partner shows.
     PERFORM pg_advisory_xact_lock(hashtextextended('crm.deal_registration', 815));
     until := crm.deal_taken_until($2, $3, clock_timestamp());
@@ -455,10 +458,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.register_deal(bigint, bigint, @ltree@.ltree, interval) IS 'registers a deal of a partner with a customer and protects it from now on; error 23P01 "customer ... is taken until ..." when another is protected, returns the key of the registration';
 CREATE FUNCTION crm.release_deal(deal_registration_id bigint) RETURNS void
-    LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM crm.check_acting((SELECT d.partner_id FROM crm.deal_registration AS d WHERE d.deal_registration_id = release_deal.deal_registration_id));
     UPDATE crm.deal_registration AS d SET protected = tstzrange(lower(d.protected), greatest(clock_timestamp(), lower(d.protected) + interval '1 microsecond'))
     WHERE d.deal_registration_id = release_deal.deal_registration_id AND d.protected @> clock_timestamp();
-END;
+END $$;
 COMMENT ON FUNCTION crm.release_deal(bigint) IS 'ends the protection of a deal now';
 REVOKE ALL ON FUNCTION crm.deal_taken_until(bigint, @ltree@.ltree, timestamptz), crm.register_deal(bigint, bigint, @ltree@.ltree, interval), crm.release_deal(bigint) FROM PUBLIC;

@@ -3,8 +3,9 @@
 CREATE FUNCTION crm.contact_check_locked(customer_id bigint, channel crm.channel, contact_point_id bigint, purpose text,
                                          at timestamptz, message_id bigint, waiting boolean,
                                          OUT ordinal bigint, OUT contact_point bigint, OUT consent_id bigint,
-                                         OUT refusal text, OUT detail text, OUT next_at timestamptz) RETURNS record
+                                         OUT refusal text, OUT detail text, OUT next_at timestamptz,
+                                         OUT checked_at timestamptz, OUT address text) RETURNS record
     AS 'MODULE_PATHNAME', 'crm_contact_check_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean) IS
-    'crm.contact_check() for one contact, under locks on the customer and its contact points, of what is committed by then, whatever the isolation level';
+    'crm.contact_check() for one contact, under locks on the customer and its contact points, of what is committed by then, whatever the isolation level; at the given time, or when the locks are held if that is later or none is given: checked_at. Address: that of the contact point, in the form to send to';
 REVOKE ALL ON FUNCTION crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean) FROM PUBLIC;

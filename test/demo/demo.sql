@@ -89,8 +89,8 @@ CALL crm.fit_models((date '1997-09-30' + :cdnow_shift)::timestamp AT TIME ZONE '
 CALL crm.fit_models();
 
 \echo '== What the models foretold of the last third of the time, by repeat purchases before'
-SELECT holdout_x AS x, holdout_customers AS customers, round(holdout_expected::numeric) AS expected, holdout_actual AS actual
-FROM crm.model_fit WHERE is_current AND peer_group IS NULL AND kind <> 'gamma_gamma' ORDER BY holdout_x;
+SELECT x, compared_customers AS customers, round(expected::numeric) AS expected, actual
+FROM crm.model_fit WHERE is_current AND peer_group IS NULL AND comparison = 'holdout' ORDER BY x;
 
 \echo '== The most valuable customers of the next year'
 SELECT customer_id, round(alive::numeric, 3) AS alive, round(expected_365_days::numeric, 1) AS purchases,

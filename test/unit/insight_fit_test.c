@@ -129,6 +129,62 @@ one_row(CrmModel model, const double *parameter, double x, double t_x, double t)
 	return value;
 }
 
+/*
+ * Many times of the same x are interpolated, one alone is not: the same value
+ * and gradient, for any parameters.
+ */
+static void
+check_curve(const double *parameter, int x, const char *name)
+{
+	enum
+	{
+		TIMES = 3000
+	};
+	static double cells[TIMES * 4];
+	CrmObservations observations = {CRM_PARETO_NBD, 1, 0, TIMES, 4, cells, 0};
+	CrmTiming	timing;
+	double		theta[4],
+				gradient[4],
+				single[4],
+				sum[4] = {0};
+	double		value,
+				singles = 0,
+				worst;
+
+	state = 23;
+	for (int i = 0; i < TIMES; i++)
+	{
+		double		t = 0.01 + 4 * uniform();
+
+		cells[4 * i] = 1;
+		cells[4 * i + 1] = x;
+		cells[4 * i + 2] = x > 0 ? t * (1e-4 + 0.9999 * uniform()) : 0;
+		cells[4 * i + 3] = t;
+	}
+	for (int i = 0; i < 4; i++)
+		theta[i] = log(parameter[i]);
+	for (int i = 0; i < TIMES; i++)
+	{
+		CrmObservations one = {CRM_PARETO_NBD, 1, 0, 1, 4, cells + 4 * i, 0};
+
+		if (!crm_timing_prepare(&one, 1, NULL, &timing))
+			abort();
+		singles += crm_timing_objective(&timing, theta, single, 4) / TIMES;
+		for (int j = 0; j < 4; j++)
+			sum[j] += single[j] / TIMES;
+		crm_timing_free(&timing);
+	}
+	crm_sort_observations(&observations);
+	if (!crm_timing_prepare(&observations, 1, NULL, &timing))
+		abort();
+	value = crm_timing_objective(&timing, theta, gradient, 4);
+	worst = fabs(value - singles) / (1 + fabs(singles));
+	for (int j = 0; j < 4; j++)
+		worst = fmax(worst, fabs(gradient[j] - sum[j]) / (1 + fabs(sum[j])));
+	crm_timing_free(&timing);
+	near(worst, 0, 1e-12, name);
+}
+
 static void
 copy_fit(const double *cells, size_t rows, int width, CrmModel model, int covariates, CrmFit *fit)
 {
@@ -185,6 +241,23 @@ main(void)
 	check_gradient(CRM_BG_NBD, 1, 2, bg, "gradient of the BG/NBD with covariates");
 	check_gradient(CRM_MBG_NBD, 1, 2, bg, "gradient of the MBG/NBD with covariates");
 	check_gradient(CRM_PARETO_NBD, 1, 2, pareto_below, "gradient of the Pareto/NBD with covariates");
+
+	/* Interpolation is exact: near and far singularities, the limit of equal drop-out, many purchases. */
+	{
+		static const double shape[][4] = {
+			{0.6, 12, 0.5, 3}, {0.6, 0.1, 0.5, 0.4}, {0.6, 1e-3, 1.7, 40}, {0.6, 5, 0.5, 5}, {1.3, 0.13, 80, 50},
+			{1.3, 0.13, 1e5, 6e4}, {50, 3, 2, 1e-4}, {0.02, 1e-6, 0.01, 1e3}, {1e4, 1e3, 3, 2}
+		};
+
+		for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++)
+			for (int x = 0; x <= 200; x += x == 0 ? 3 : 197)
+			{
+				char		name[80];
+
+				snprintf(name, sizeof(name), "many times of x = %d as each alone, parameters %zu", x, i);
+				check_curve(shape[i], x, name);
+			}
+	}
 
 	/* The order of rows is irrelevant to the last bit. */
 	for (int model = CRM_NBD; model <= CRM_PARETO_NBD; model++)

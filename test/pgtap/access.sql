@@ -1,0 +1,185 @@
+-- access: who sees what. Two partners, their customers, and staff; nothing of the one's customers reaches the other.
+BEGIN;
+SET LOCAL search_path = pg_catalog, tap, pg_temp;
+SELECT no_plan();
+SET LOCAL client_min_messages = warning;
+
+CREATE ROLE crm_test_a LOGIN;
+CREATE ROLE crm_test_b LOGIN;
+CREATE ROLE crm_test_nobody;
+CREATE ROLE crm_test_reader;
+CREATE ROLE crm_test_agent;
+CREATE ROLE crm_test_manager;
+CREATE ROLE crm_test_admin;
+CREATE ROLE crm_test_member IN ROLE crm_test_a;
+GRANT USAGE ON SCHEMA tap TO PUBLIC;
+
+-- Known words stand in everything that belongs to B, so that they can be looked for in all that A gets.
+INSERT INTO crm.customer (customer_id, name, source, source_key) VALUES (8001, 'Alpha', 'erp', 'key-a'), (8002, 'Bravo-secret', 'erp', 'key-b-secret'), (8003, 'Common', NULL, NULL), (8004, 'Nobodys-secret', NULL, NULL);
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES
+    (8011, 8001, 'email', 'a@example.org'), (8012, 8002, 'email', 'b.secret@example.org'), (8013, 8003, 'email', 'c@example.org');
+INSERT INTO crm.customer_territory (customer_id, territory) VALUES (8001, 'de.west'), (8002, 'de.east'), (8003, 'de.north');
+INSERT INTO crm.partner (partner_id, name, position) VALUES (8101, 'A', 'retailer'), (8102, 'B', 'retailer');
+INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, territory, duty, valid) VALUES
+    (8201, 8101, 'de.west', 'accountable: sell', '[2020-01-01,)'), (8202, 8102, 'de.east', 'accountable: sell', '[2020-01-01,)'),
+    (8203, 8101, 'de.north', 'accountable: sell', '[2020-01-01,)'), (8204, 8102, 'de.north', 'consulted: sell', '[2020-01-01,)');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, evidence) VALUES (8001, 'email', 'marketing', 'granted', 'x'), (8002, 'email', 'marketing', 'granted', 'form secret'),
+    (8003, 'email', 'marketing', 'granted', 'x');
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject, partner_id, source, external_id) VALUES
+    (8001, 'email', 'outbound', 'sent', 'to a', 8101, NULL, NULL), (8002, 'email', 'outbound', 'sent', 'secret to b', 8102, 'mail', 'ext-b-secret'),
+    (8003, 'email', 'outbound', 'sent', 'secret of b', 8102, NULL, NULL), (8003, 'email', 'inbound', 'replied', 'of nobody', NULL, NULL, NULL);
+INSERT INTO crm.purchase (customer_id, amount, product, partner_id) VALUES (8001, 1, 'pen', 8101), (8002, 2, 'secret', 8102), (8003, 3, 'secret', 8102);
+INSERT INTO crm.message (customer_id, channel, purpose, body, partner_id) VALUES (8001, 'email', 'marketing', 'to a', 8101), (8002, 'email', 'marketing', 'secret', 8102), (8003, 'email', 'marketing', 'secret', 8102);
+INSERT INTO crm.deal_registration (partner_id, customer_id, protected, registered_at) VALUES (8102, 8003, tstzrange(now(), now() + interval '10 days'), now());
+
+SELECT throws_ok($$ SELECT crm.grant_access('crm_test_a', 'king') $$, '22023', '"king" is no kind of access', 'a kind must be one');
+SELECT throws_ok($$ SELECT crm.grant_access('crm_test_absent', 'reader') $$, '42704', NULL, 'a role must exist');
+SELECT throws_ok($$ SELECT crm.grant_access('crm_test_a', 'partner') $$, '22023', 'for which partner does "crm_test_a" act?', 'a partner''s login names its partner');
+SELECT lives_ok($$ SELECT crm.grant_access('crm_test_a', 'partner', 8101), crm.grant_access('crm_test_b', 'partner', 8102), crm.grant_access('crm_test_reader', 'reader'),
+    crm.grant_access('crm_test_agent', 'agent'), crm.grant_access('crm_test_manager', 'manager'), crm.grant_access('crm_test_admin', 'admin') $$, 'access is given');
+SELECT lives_ok($$ SELECT crm.grant_access('crm_test_a', 'partner') $$, 'and again changes nothing');
+GRANT SELECT ON ALL TABLES IN SCHEMA crm TO crm_test_nobody;
+
+-- What a role sees of a table: as it may.
+CREATE FUNCTION pg_temp.seen(who name, query text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', who);
+    EXECUTE query INTO result;
+    RESET ROLE;
+    RETURN result;
+EXCEPTION WHEN OTHERS THEN
+    RESET ROLE;
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
+
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8001,8003', 'A sees its customers');
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8002,8003', 'B its own');
+SELECT is(pg_temp.seen('crm_test_member', 'SELECT count(*) FROM crm.customer'), '2', 'a member sees what its role does');
+SELECT is(pg_temp.seen('crm_test_nobody', 'SELECT count(*) FROM crm.customer'), '0', 'who belongs to no partner sees nothing, though he may read');
+SELECT is(pg_temp.seen(r, 'SELECT count(*) FROM crm.customer WHERE customer_id > 8000'), '4', 'staff see all: ' || r) FROM unnest('{crm_test_reader,crm_test_agent,crm_test_manager,crm_test_admin}'::text[]) AS r;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(subject, '','' ORDER BY interaction_id) FROM crm.interaction'), 'to a,of nobody', 'of a common customer not the other''s contacts');
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer_channel'), '2', 'but what is known of reaching him');
+SELECT matches(pg_temp.seen('crm_test_a', 'SELECT birth_date FROM crm.customer'), '^42501', 'not every column');
+SELECT is(pg_temp.seen('crm_test_reader', 'SELECT count(*) FROM crm.best_channel WHERE customer_id > 8000'), '3', 'readers read views');
+
+-- The matrix: every table and view, every column, for every role that must not see.
+CREATE FUNCTION pg_temp.leaks(who name) RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r record;
+    found bigint;
+BEGIN
+    FOR r IN SELECT c.oid::regclass::text AS relation,
+                    (SELECT string_agg(format('%I', a.attname), ', ') FROM pg_attribute AS a
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(who, c.oid, a.attnum, 'SELECT')) AS columns,
+                    EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'customer_id' AND has_column_privilege(who, c.oid, a.attnum, 'SELECT')) AS customers
+             FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p') LOOP
+        CONTINUE WHEN r.columns IS NULL;
+        BEGIN
+            EXECUTE format('SET LOCAL ROLE %I', who);
+            EXECUTE format('SELECT count(*) FROM (SELECT %s FROM %s) AS x WHERE x::text ~* ''secret|8002''', r.columns, r.relation) INTO found;
+            RESET ROLE;
+            IF found > 0 THEN RETURN NEXT r.relation || ' shows ' || found; END IF;
+            IF r.customers THEN
+                EXECUTE format('SET LOCAL ROLE %I', who);
+                EXECUTE format('SELECT count(*) FROM %s WHERE customer_id IN (8002, 8004)', r.relation) INTO found;
+                RESET ROLE;
+                IF found > 0 THEN RETURN NEXT r.relation || ' has ' || found; END IF;
+            END IF;
+        EXCEPTION WHEN insufficient_privilege THEN RESET ROLE;
+        END;
+    END LOOP;
+END $$;
+SELECT is_empty($$ SELECT pg_temp.leaks('crm_test_a') $$, 'no table or view shows A anything of B''s customers');
+SELECT is_empty($$ SELECT * FROM pg_temp.leaks('crm_test_nobody') AS l WHERE l !~ '^crm\.access_table ' $$, 'nor a role of no partner, whatever it may read');
+SELECT isnt_empty($$ SELECT pg_temp.leaks('crm_test_b') $$, 'while B finds its own: the search can find');
+
+-- Every table with customers is covered.
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname ~ 'customer_id$' AND NOT a.attisdropped AND NOT c.relrowsecurity $$, 'row security is on wherever there is a customer');
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname ~ 'customer_id$' AND NOT a.attisdropped
+      AND c.relname NOT IN (SELECT "table" FROM crm.access_table) $$, 'and it stands in the list');
+SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace AND p.prosecdef
+    AND (has_function_privilege('crm_test_a', p.oid, 'EXECUTE') OR has_function_privilege('crm_test_nobody', p.oid, 'EXECUTE'))
+    AND p.proname NOT IN ('offer_handover', 'answer_handover', 'register_deal', 'release_deal') $$, 'a partner may call no function that runs as the owner, but for those that look at who calls');
+SELECT is_empty($$ SELECT DISTINCT s.relname FROM pg_class AS s WHERE s.relnamespace = 'crm'::regnamespace AND CASE s.relkind WHEN 'S' THEN has_sequence_privilege('crm_test_a', s.oid, 'SELECT, USAGE') END $$, 'nor read how many rows there are from a sequence');
+
+-- Writing
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (8001, 'email', 'inbound', 'replied') RETURNING partner_id $$), '8101', 'A writes what it did, in its name');
+SELECT is((SELECT interactions FROM crm.customer_channel WHERE customer_id = 8001 AND channel = 'email'), 2::bigint, 'and the loop goes on');
+SELECT is((SELECT sum(differing) FROM crm.verify()), 0::numeric, 'everything derived is right');
+CREATE TEMP TABLE answer AS SELECT t.name, pg_temp.seen('crm_test_a', format(t.query, 8002)) AS hidden, pg_temp.seen('crm_test_a', format(t.query, 999999)) AS absent FROM (VALUES
+    ('interaction', 'INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (%s, ''email'', ''inbound'', ''replied'')'),
+    ('purchase', 'INSERT INTO crm.purchase (customer_id, amount) VALUES (%s, 1)'),
+    ('message', 'INSERT INTO crm.message (customer_id, channel, purpose) VALUES (%s, ''email'', ''marketing'')'),
+    ('select', 'SELECT count(*) FROM crm.customer WHERE customer_id = %s'),
+    ('update', 'UPDATE crm.interaction SET subject = ''x'' WHERE customer_id = %s RETURNING 1'),
+    ('explain', 'EXPLAIN (COSTS off) SELECT 1 FROM crm.customer WHERE customer_id = 1 AND %1$s = %1$s')) AS t (name, query);
+SELECT is_empty('SELECT * FROM answer WHERE hidden IS DISTINCT FROM absent', 'another''s customer answers like one that is not there');
+SELECT matches((SELECT hidden FROM answer WHERE name = 'message'), '^42501 new row violates row-level security policy', 'with an error of rights');
+SELECT matches(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose, partner_id) VALUES (8003, 'email', 'contract', 8102) $$), '^42501', 'nothing in another''s name');
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose) VALUES (8003, 'email', 'contract') RETURNING 'written' $$), 'written', 'a message to its own customer');
+UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose) VALUES (8003, 'email', 'marketing') $$),
+          '23514 customer 8003 must not be contacted over email for purpose "marketing": the cap is reached', 'the cap binds all partners together, without saying who used it up');
+SELECT is(pg_temp.seen('crm_test_a', $$ SELECT string_agg(x, ',') FROM (SELECT name AS x FROM crm.customer WHERE 1 / (CASE WHEN name ~ 'secret' THEN 0 ELSE 1 END) = 1 ORDER BY 1) AS y $$), 'Alpha,Common', 'an error in a condition tells nothing');
+
+-- Rights of its own
+SELECT matches(pg_temp.seen('crm_test_a', q), '^42501', 'refused: ' || q) FROM unnest(ARRAY[
+    'UPDATE crm.partner_login SET partner_id = 8102', 'INSERT INTO crm.access_role VALUES (''crm_test_a'', ''admin'')', 'SELECT crm.grant_access(''crm_test_a'', ''admin'')',
+    'UPDATE crm.partner_responsibility SET partner_id = 8101', 'INSERT INTO crm.audience_partner VALUES (8101, 1, ''{[,)}'')', 'UPDATE crm.customer SET audience_id = 1',
+    'INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (8001, ''email'', ''marketing'', ''granted'')', 'SELECT count(*) FROM crm.secret',
+    'SELECT crm.contact_options(''{8002}'')', 'SELECT crm.answer_handover(1, 8102, true, NULL)', 'SELECT crm.register_deal(8102, 8001)', 'SELECT crm.offer_handover(8202, 8102, 8101)',
+    'TRUNCATE crm.interaction']) AS q;
+SELECT matches(pg_temp.seen('crm_test_a', 'SELECT crm.register_deal(8101, 8003)'), '^23P01 customer 8003 is taken until [-0-9: .+]+$', 'a conflict is masked: taken until, not by whom');
+SELECT matches(pg_temp.seen('crm_test_agent', 'SELECT crm.grant_access(''crm_test_agent'', ''admin'')'), '^42501', 'nor do staff raise themselves');
+SELECT matches(pg_temp.seen('crm_test_agent', 'UPDATE crm.customer SET audience_id = NULL'), '^42501', 'or move customers by hand');
+SELECT matches(pg_temp.seen('crm_test_reader', 'UPDATE crm.customer SET name = ''x'''), '^42501', 'readers read');
+SELECT is(pg_temp.seen('crm_test_agent', 'UPDATE crm.customer SET name = ''Alpha 2'' WHERE customer_id = 8001 RETURNING name'), 'Alpha 2', 'agents write');
+SELECT is(pg_temp.seen('crm_test_agent', $$ SELECT crm.queue_message(8001, 'email', 'contract') IS NOT NULL $$), 'true', 'and send');
+
+-- Who answers for whom changes, at once
+UPDATE crm.customer_territory SET territory = 'de.east' WHERE customer_id = 8001;
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8001,8002,8003', 'a customer who moves is seen by the one');
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.interaction WHERE customer_id = 8001'), '0', 'and no longer by the other, nor what was done with him');
+INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, customer_id, duty, valid) VALUES (8205, 8101, 8002, 'accountable: sell', tstzrange(now() - interval '1 hour', now() + interval '1 hour'));
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8002,8003', 'a responsibility for one customer takes him over');
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8001,8003', 'from who answers for the territory');
+UPDATE crm.partner_responsibility SET valid = tstzrange(now() - interval '2 hours', now() - interval '1 hour') WHERE responsibility_id = 8205;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8003', 'one that has ended by the clock shows nothing');
+UPDATE crm.partner_responsibility SET duty = 'accountable: sell via phone', valid = '[2020-01-01,)' WHERE responsibility_id = 8205;
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT count(*) FROM crm.customer WHERE customer_id = 8002'), '1', 'who keeps other channels keeps seeing');
+DELETE FROM crm.partner_responsibility WHERE responsibility_id IN (8205, 8203);
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer'), '0', 'without responsibilities nothing is seen');
+UPDATE crm.partner_responsibility SET partner_id = 8101 WHERE responsibility_id = 8202;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8001,8002', 'a partner that is replaced');
+UPDATE crm.partner SET contract = tstzrange(now() - interval '2 days', now() - interval '1 day') WHERE partner_id = 8101;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer'), '0', 'and one whose contract has ended');
+UPDATE crm.partner SET contract = tstzrange(now() - interval '2 days', NULL) WHERE partner_id = 8101;
+UPDATE crm.audience_rule SET sees = false WHERE role = 'consulted';
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT count(*) FROM crm.customer WHERE customer_id = 8003'), '0', 'by rule the consulted do not see');
+-- What was kept step by step is what comes out anew.
+CREATE TEMP TABLE kept AS SELECT c.customer_id, p.partner_id, p.valid FROM crm.customer AS c JOIN crm.audience_partner AS p USING (audience_id);
+SELECT ok(crm.rebuild_audiences() > 0, 'audiences are computed anew');
+SELECT is_empty('(TABLE kept EXCEPT SELECT c.customer_id, p.partner_id, p.valid FROM crm.customer AS c JOIN crm.audience_partner AS p USING (audience_id))
+    UNION ALL (SELECT c.customer_id, p.partner_id, p.valid FROM crm.customer AS c JOIN crm.audience_partner AS p USING (audience_id) EXCEPT TABLE kept)', 'and are the same');
+SELECT is_empty('SELECT FROM crm.interaction AS i JOIN crm.customer AS c USING (customer_id) WHERE i.audience_id IS DISTINCT FROM c.audience_id', 'facts follow their customers');
+-- Publications
+SELECT throws_ok($$ SELECT crm.create_partner_publication(1, 'crm_test') $$, 'P0002', NULL, 'for a partner that there is');
+SELECT is(crm.create_partner_publication(8101, 'crm_test'), 1, 'a publication for A: de.east');
+SELECT is(crm.create_partner_publication(8101, 'crm_test'), 1, 'and again');
+SELECT throws_ok($$ SELECT crm.create_partner_publication(8102, 'crm_test') $$, '42710', NULL, 'not under another''s name');
+SELECT is((SELECT string_agg(DISTINCT rowfilter, ';') FROM pg_publication_tables WHERE pubname = 'crm_test'),
+          (SELECT format('(audience_id = ANY (''{%s}''::integer[]))', audience_id) FROM crm.customer WHERE customer_id = 8002), 'of its audiences');
+SELECT is_empty($$ SELECT tablename, a FROM pg_publication_tables, unnest(attnames) AS a WHERE pubname = 'crm_test' AND a IN ('subject', 'body', 'amount', 'agent', 'partner_id', 'attributes', 'birth_date') $$, 'without what is the others''');
+SELECT lives_ok($$ UPDATE crm.customer SET name = name || '.' WHERE customer_id = 8002 $$, 'and what is published can be changed');
+INSERT INTO crm.joint_controller VALUES ('access', 8101, 'privacy@a.example', 'A answers requests for access');
+SELECT throws_ok($$ INSERT INTO crm.joint_controller VALUES ('access', 8102, 'privacy@b.example', 'B does') $$, '23P01', NULL, 'one partner answers a right');
+
+SELECT lives_ok($$ SELECT crm.revoke_access('crm_test_b') $$, 'access is taken back');
+SELECT matches(pg_temp.seen('crm_test_b', 'SELECT count(*) FROM crm.customer'), '^42501', 'and is gone');
+
+SELECT * FROM finish();
+ROLLBACK;
