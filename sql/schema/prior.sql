@@ -182,8 +182,9 @@ BEGIN
         GROUP BY t.channel, c.half_lives
     ), each AS (
         SELECT a.channel, a.observations, u.half_life, u.loss, u.position,
-               -- Another half-life must foretell better than chance would let one of so many.
-               u.loss * a.observations + CASE WHEN u.position > 1 THEN 5 ELSE 0 END AS cost
+               -- Another half-life must foretell better than chance would let one of so many, and by more than comes of
+               -- learning: who is reached better is contacted more over the channel, so its rate moves though nobody changes.
+               u.loss * a.observations + CASE WHEN u.position > 1 THEN greatest(5, 0.02 * a.losses[1] * a.observations) ELSE 0 END AS cost
         FROM assessed AS a, unnest(a.half_lives, a.losses) WITH ORDINALITY AS u (half_life, loss, position)
     )
     SELECT e.channel, e.half_life, e.loss, e.observations,
@@ -192,7 +193,7 @@ BEGIN
     ORDER BY e.channel, e.position;
 END $$;
 COMMENT ON FUNCTION crm.channel_half_lives(timestamptz) IS
-    'for each channel, how well each half-life would have foretold the answers so far: mean log loss of predicting each from those before it. Best is the scores'' own half-life unless a shorter one is better by 5 in the sum';
+    'for each channel, how well each half-life would have foretold the answers so far: mean log loss of predicting each from those before it. Best is the scores'' own half-life unless a shorter one is better by 5 in the sum and by 2 %';
 
 CREATE FUNCTION crm.fit_priors(at timestamptz, channels crm.channel[], half_lives interval[]) RETURNS TABLE
     (channel crm.channel, fit crm.beta_regression_fit)
