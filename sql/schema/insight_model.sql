@@ -404,7 +404,7 @@ FROM crm.model AS m
 LEFT JOIN (SELECT t.model_id, 'tracking'::text AS comparison, t.until, NULL::integer AS x, NULL::bigint AS customers, t.expected,
                   t.actual::double precision AS actual FROM crm.model_tracking AS t
            UNION ALL
-           SELECT h.model_id, 'holdout', NULL, h.x, h.customers, h.expected, h.actual FROM crm.model_calibration AS h) AS c USING (model_id);
+           SELECT h.model_id, 'holdout' AS comparison, NULL AS until, h.x, h.customers, h.expected, h.actual FROM crm.model_calibration AS h) AS c USING (model_id);
 COMMENT ON VIEW crm.model_fit IS
     'the fitted models, and for those that were current expected against actual purchases: in sample, a row for each period (comparison tracking), and in the last third of the time foretold from the first two, a row for each number of repeat purchases before (comparison holdout)';
 COMMENT ON COLUMN crm.model_fit.model_id IS 'model';

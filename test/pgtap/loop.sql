@@ -124,7 +124,7 @@ SELECT is((SELECT string_agg(repaired::text, ',') FROM crm.rebuild()), '1,1', 'c
 TRUNCATE crm.interaction, crm.purchase;
 SELECT ok(pg_temp.clean() AND NOT EXISTS (SELECT FROM crm.customer_channel) AND NOT EXISTS (SELECT FROM crm.customer_history), 'truncated facts leave nothing derived');
 
-CREATE TABLE public.elsewhere (LIKE crm.interaction);
+CREATE TABLE public.elsewhere (LIKE crm.interaction INCLUDING DEFAULTS);
 CREATE TRIGGER loop_insert AFTER INSERT ON public.elsewhere REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.interaction_after_insert();
 SELECT throws_ok($$ INSERT INTO public.elsewhere (interaction_id, customer_id, channel, direction, outcome, occurred_at, analysed_at)
     VALUES (1, 1, 'phone', 'inbound', 'reached', now(), now()) $$, '39P01', NULL, 'the loop serves no other table');

@@ -134,7 +134,7 @@ my @kinds = (
 	[ 0.2, sub { sprintf("UPDATE crm.outcome_effect SET success = %.3f WHERE outcome = '%s'", rand(2), outcome()) } ],
 	[ 0.03, sub { 'TRUNCATE crm.interaction' } ],
 	[ 0.03, sub { 'TRUNCATE crm.purchase' } ],
-	[ 0.05, sub { 'TRUNCATE crm.customer CASCADE; INSERT INTO crm.customer (customer_id, name) SELECT n, n FROM generate_series(1, ' . $customers . ') AS n' } ],
+	[ 0.05, sub { "ALTER TABLE crm.consent DISABLE TRIGGER consent_truncate;\nTRUNCATE crm.customer CASCADE;\nALTER TABLE crm.consent ENABLE TRIGGER consent_truncate;\n" . 'INSERT INTO crm.customer (customer_id, name) SELECT n, n FROM generate_series(1, ' . $customers . ') AS n' } ],
 );
 my $weight = 0;
 $weight += $_->[0] for @kinds;
