@@ -17,14 +17,15 @@ SELECT results_eq('SELECT customer_id, outcome, direction, reported_outcome, mac
 SELECT results_eq('SELECT customer_id, crm.observations(score), interactions FROM crm.customer_channel WHERE customer_id < 6 ORDER BY 1',
                   'VALUES (1::bigint, 1::bigint, 1::bigint), (2, 0, 1), (3, 0, 1), (4, 1, 1), (5, 1, 1)', 'a machine''s click counts for nothing');
 
-INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at) VALUES
-    (6, 'email', 'outbound', 'delivered', now() - interval '1 hour'), (6, 'email', 'outbound', 'clicked', now() - interval '1 hour' + interval '1 second'),
-    (7, 'email', 'outbound', 'delivered', now() - interval '1 hour'), (7, 'email', 'outbound', 'clicked', now() - interval '1 hour' + interval '1 minute');
-SELECT results_eq('SELECT customer_id, r.name FROM crm.interaction LEFT JOIN crm.machine_rule AS r USING (machine_rule_id) WHERE customer_id IN (6, 7) AND coalesce(reported_outcome, outcome) = ''clicked'' ORDER BY 1',
-                  $$ VALUES (6::bigint, 'faster than people'), (7, NULL) $$, 'a click within two seconds of delivery is no person''s');
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at, details) VALUES
+    (6, 'email', 'outbound', 'delivered', now() - interval '1 hour', NULL), (6, 'email', 'outbound', 'clicked', now() - interval '1 hour' + interval '1 second', '{}'),
+    (7, 'email', 'outbound', 'delivered', now() - interval '1 hour', NULL), (7, 'email', 'outbound', 'clicked', now() - interval '1 hour' + interval '1 minute', '{}'),
+    (12, 'email', 'outbound', 'delivered', now() - interval '1 hour', NULL), (12, 'email', 'outbound', 'clicked', now() - interval '1 hour' + interval '1 second', NULL);
+SELECT results_eq('SELECT customer_id, r.name FROM crm.interaction LEFT JOIN crm.machine_rule AS r USING (machine_rule_id) WHERE customer_id IN (6, 7, 12) AND coalesce(reported_outcome, outcome) = ''clicked'' ORDER BY 1',
+                  $$ VALUES (6::bigint, 'faster than people'), (7, NULL), (12, NULL) $$, 'a click within two seconds of delivery is no person''s, where it comes as a report');
 
-INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
-SELECT 8, 'email', 'outbound', 'clicked', now() - interval '1 hour' + g * interval '100 milliseconds' FROM generate_series(1, 6) AS g;
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at, details)
+SELECT 8, 'email', 'outbound', 'clicked', now() - interval '1 hour' + g * interval '100 milliseconds', '{"link": 1}' FROM generate_series(1, 6) AS g;
 SELECT is((SELECT count(*) FROM crm.interaction WHERE customer_id = 8 AND reported_outcome = 'clicked'), 3::bigint, 'a burst is known from the fourth click on');
 SELECT is((SELECT crm.observations(score) FROM crm.customer_channel WHERE customer_id = 8), 3::bigint, 'and counts until then');
 
