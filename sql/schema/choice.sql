@@ -190,6 +190,7 @@ COMMENT ON COLUMN crm.contact_decision.next_at IS 'when a refused channel will b
 CREATE INDEX contact_decision_customer ON crm.contact_decision (customer_id, decided_at DESC);
 COMMENT ON INDEX crm.contact_decision_customer IS 'a customer''s newest decisions first';
 
+-- The log is written by these functions alone, so they run as its owner.
 -- In functions of their own, so that their plans do not depend on what the planner believes of the arrays: here nothing is scanned whole,
 -- there two results of functions are joined by hashing.
 CREATE FUNCTION crm.channel_outlook(customer_ids bigint[], at timestamptz DEFAULT now())
@@ -213,7 +214,7 @@ CREATE FUNCTION crm.choose_channels(customer_ids bigint[], purpose text DEFAULT 
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, propensity double precision,
                    mean double precision, expected_value double precision, decision_id bigint,
                    channels crm.channel[], means double precision[], propensities double precision[], reason text, next_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     base bigint := coalesce(choose_channels.seed, (random() * 9007199254740991)::bigint);

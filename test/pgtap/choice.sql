@@ -91,6 +91,14 @@ SELECT is((SELECT count(*) FROM many WHERE customer_id = 3 AND channel = 'letter
 
 SELECT ok(pg_temp.plan_of($$ SELECT * FROM crm.best_channel WHERE customer_id = 1 $$) ~ 'customer_id = .?1', 'one customer is found by his key');
 
+-- Who may execute it decides, and writes no log by hand
+CREATE ROLE crm_test_agent;
+SELECT crm.grant_access('crm_test_agent', 'agent');
+SET LOCAL ROLE crm_test_agent;
+SELECT lives_ok('SELECT crm.choose_channel(5)', 'an agent decides');
+SELECT throws_ok('INSERT INTO crm.contact_decision SELECT * FROM crm.contact_decision', '42501', NULL, 'and writes no decision by hand');
+RESET ROLE;
+
 -- The best hour ----------------------------------------------------------------------------------------------------
 
 UPDATE crm.customer SET time_zone = 'Asia/Tokyo' WHERE customer_id > 300;
