@@ -155,9 +155,30 @@ REVOKE ALL ON FUNCTION crm.place_customers(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.rebuild_audiences() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fact text;
 BEGIN
-    PERFORM crm.place_customers(ARRAY(SELECT c.customer_id FROM crm.customer AS c ORDER BY 1));
-    DELETE FROM crm.audience AS a WHERE NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
+    LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
+    INSERT INTO crm.audience (territory, customer_id)
+    SELECT DISTINCT t.territory, r.customer_id
+    FROM crm.customer AS c
+    LEFT JOIN crm.customer_territory AS t ON t.customer_id = c.customer_id
+    LEFT JOIN crm.partner_responsibility AS r ON r.customer_id = c.customer_id AND r.product IS NULL
+    UNION SELECT NULL::@ltree@.ltree, NULL::bigint
+    ON CONFLICT DO NOTHING;
+    UPDATE crm.customer AS c SET audience_id = a.audience_id
+    FROM (SELECT DISTINCT o.customer_id, coalesce(t.territory::text, '') AS territory, coalesce(r.customer_id, 0) AS named
+          FROM crm.customer AS o
+          LEFT JOIN crm.customer_territory AS t ON t.customer_id = o.customer_id
+          LEFT JOIN crm.partner_responsibility AS r ON r.customer_id = o.customer_id AND r.product IS NULL) AS k
+    JOIN crm.audience AS a ON coalesce(a.territory::text, '') = k.territory AND coalesce(a.customer_id, 0) = k.named
+    WHERE c.customer_id = k.customer_id AND c.audience_id <> a.audience_id;
+    FOREACH fact IN ARRAY '{contact_point,interaction,purchase,message}'::text[] LOOP
+        EXECUTE format('UPDATE crm.%I AS f SET audience_id = c.audience_id FROM crm.customer AS c
+                        WHERE c.customer_id = f.customer_id AND f.audience_id <> c.audience_id', fact);
+    END LOOP;
+    DELETE FROM crm.audience AS a
+    WHERE NOT (a.territory IS NULL AND a.customer_id IS NULL) AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
     PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a));
     RETURN (SELECT count(*) FROM crm.audience);
 END $$;
@@ -176,48 +197,6 @@ COMMENT ON COLUMN crm.interaction.audience_id IS 'derived: that of the customer'
 COMMENT ON COLUMN crm.purchase.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.contact_point.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.message.audience_id IS 'derived: that of the customer';
--- 0 is left out, so that these indexes are empty while no partner has access.
-CREATE INDEX customer_audience ON crm.customer (audience_id) WHERE audience_id <> 0;
-CREATE INDEX interaction_audience ON crm.interaction (audience_id, occurred_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
-CREATE INDEX purchase_audience ON crm.purchase (audience_id, purchased_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
-CREATE INDEX message_audience ON crm.message (audience_id) WHERE audience_id <> 0;
-CREATE INDEX contact_point_audience ON crm.contact_point (audience_id) WHERE audience_id <> 0;
-COMMENT ON INDEX crm.contact_point_audience IS 'the contact points that a partner sees';
-COMMENT ON INDEX crm.customer_audience IS 'the customers that a partner sees';
-COMMENT ON INDEX crm.interaction_audience IS 'the interactions that a partner sees, newest first';
-COMMENT ON INDEX crm.purchase_audience IS 'the purchases that a partner sees, newest first';
-COMMENT ON INDEX crm.message_audience IS 'the messages that a partner sees';
-
--- Runs with the rights of the caller: who may not see the customer is told the same, whether there is such a customer
--- or not. It comes before the other triggers, which would say more.
-CREATE FUNCTION crm.audience_check() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF row_security_active('crm.customer') AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = new.customer_id) THEN
-        RAISE insufficient_privilege USING
-            MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
-    END IF;
-    IF tg_argv[0] = 'partner_id' THEN
-        IF new.partner_id IS NULL THEN
-            new.partner_id := (crm.own_partners())[1];
-        END IF;
-    END IF;
-    RETURN new;
-END $$;
-COMMENT ON FUNCTION crm.audience_check() IS 'trigger of tables with customers'' data: a fact of a customer that the writer may not see is refused like one of a customer that does not exist';
-REVOKE ALL ON FUNCTION crm.audience_check() FROM PUBLIC;
-
-CREATE FUNCTION crm.audience_stamp() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- The lock that the foreign key takes anyway; taken now, it keeps the audience from changing until this commits.
-    SELECT c.audience_id INTO new.audience_id FROM crm.customer AS c WHERE c.customer_id = new.customer_id FOR KEY SHARE;
-    new.audience_id := coalesce(new.audience_id, 0);
-    RETURN new;
-END $$;
-COMMENT ON FUNCTION crm.audience_stamp() IS 'trigger of contact points, interactions, purchases and messages: gives a fact the audience of its customer';
-REVOKE ALL ON FUNCTION crm.audience_stamp() FROM PUBLIC;
-
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -270,16 +249,13 @@ END $$;
 COMMENT ON FUNCTION crm.audience_changed() IS 'trigger of responsibilities, territories, partners and rules: who may see what changes with them, at once';
 REVOKE ALL ON FUNCTION crm.audience_changed() FROM PUBLIC;
 
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_check();
-CREATE TRIGGER a_audience_check BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_check();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
+-- In C (src/access.c), and the first of its table's triggers by its name: it refuses before others say more.
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.partner_responsibility FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_changed AFTER UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
@@ -289,11 +265,10 @@ DECLARE
     t record;
 BEGIN
     FOR t IN SELECT tgname, tgrelid::regclass AS relation FROM pg_trigger
-             WHERE tgname IN ('a_audience_check', 'audience_stamp', 'audience_changed') AND tgrelid::regclass::text LIKE 'crm.%' LOOP
+             WHERE tgname IN ('a_audience_stamp', 'audience_changed') AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
-                       CASE t.tgname WHEN 'a_audience_check' THEN 'what concerns a customer that the writer may not see is refused'
-                                     WHEN 'audience_stamp' THEN 'the audience is the database''s to say'
+                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
 END $$;
@@ -301,18 +276,46 @@ END $$;
 CREATE FUNCTION crm.enable_partner_access() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    quiet text[];
+    fact text;
     t record;
 BEGIN
+    IF EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'crm.interaction'::regclass AND g.tgname = 'a_audience_stamp' AND g.tgenabled <> 'D') THEN
+        RETURN (SELECT count(*) FROM crm.audience);
+    END IF;
     LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
     FOR t IN SELECT g.tgname, g.tgrelid::regclass AS relation FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
-             WHERE g.tgname IN ('a_audience_check', 'audience_stamp', 'audience_changed') AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
+             WHERE g.tgname IN ('a_audience_stamp', 'audience_changed') AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', t.relation, t.tgname);
     END LOOP;
-    INSERT INTO crm.audience (territory, customer_id) VALUES (NULL, NULL) ON CONFLICT DO NOTHING;
-    RETURN crm.rebuild_audiences();
+    -- All rows get their audience at once: nothing else of them changes, so their triggers have nothing to do, and
+    -- nobody writes meanwhile.
+    SELECT array_agg(format('crm.%I %s TRIGGER %I', c.relname, '%s', g.tgname)) INTO quiet
+    FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
+    WHERE c.relnamespace = 'crm'::regnamespace AND c.relname IN ('customer', 'contact_point', 'interaction', 'purchase', 'message')
+      AND NOT g.tgisinternal AND g.tgenabled = 'O';
+    FOREACH fact IN ARRAY quiet LOOP
+        EXECUTE 'ALTER TABLE ' || format(fact, 'DISABLE');
+    END LOOP;
+    PERFORM crm.rebuild_audiences();
+    FOREACH fact IN ARRAY quiet LOOP
+        EXECUTE 'ALTER TABLE ' || format(fact, 'ENABLE');
+    END LOOP;
+    -- A partner's rows, newest first; not there while nobody needs them.
+    CREATE INDEX IF NOT EXISTS customer_audience ON crm.customer (audience_id);
+    CREATE INDEX IF NOT EXISTS contact_point_audience ON crm.contact_point (audience_id);
+    CREATE INDEX IF NOT EXISTS message_audience ON crm.message (audience_id);
+    CREATE INDEX IF NOT EXISTS interaction_audience ON crm.interaction (audience_id, occurred_at DESC) INCLUDE (partner_id, interaction_id, customer_id);
+    CREATE INDEX IF NOT EXISTS purchase_audience ON crm.purchase (audience_id, purchased_at DESC) INCLUDE (partner_id, purchase_id, customer_id);
+    COMMENT ON INDEX crm.customer_audience IS 'the customers that a partner sees';
+    COMMENT ON INDEX crm.contact_point_audience IS 'the contact points that a partner sees';
+    COMMENT ON INDEX crm.message_audience IS 'the messages that a partner sees';
+    COMMENT ON INDEX crm.interaction_audience IS 'the interactions that a partner sees, newest first';
+    COMMENT ON INDEX crm.purchase_audience IS 'the purchases that a partner sees, newest first';
+    RETURN (SELECT count(*) FROM crm.audience);
 END $$;
 COMMENT ON FUNCTION crm.enable_partner_access() IS
-    'switches on what keeps audiences, and computes them; returns how many there are. crm.grant_access() calls it for the first partner. Takes a pass over all facts';
+    'switches on what keeps audiences, if it is not on, and computes them; returns how many there are. crm.grant_access() calls it for the first partner. Takes a pass over all facts while writers wait';
 REVOKE ALL ON FUNCTION crm.enable_partner_access() FROM PUBLIC;
 
 -- Policies ---------------------------------------------------------------------------------------------------------
@@ -487,9 +490,7 @@ BEGIN
     INSERT INTO crm.access_role (role, kind) VALUES (role, kind);
     IF kind = 'partner' THEN
         INSERT INTO crm.partner_login (role, partner_id) VALUES (role, acts_for);
-        IF NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'crm.interaction'::regclass AND g.tgname = 'audience_stamp' AND g.tgenabled <> 'D') THEN
-            PERFORM crm.enable_partner_access();
-        END IF;
+        PERFORM crm.enable_partner_access();
     END IF;
     FOR r IN SELECT * FROM crm.access_rights(kind) LOOP
         EXECUTE format('GRANT %s%s ON %s TO %I', r.privilege, ' (' || r.columns || ')',
