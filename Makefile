@@ -79,6 +79,7 @@ SCHEMA = \
 	sql/schema/history.sql \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
+	sql/schema/loop_machine.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
 	sql/schema/consent.sql \

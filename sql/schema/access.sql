@@ -389,7 +389,7 @@ CREATE FUNCTION crm.access_rights(kind text) RETURNS TABLE (object text, is_func
 #variable_conflict use_variable
 DECLARE
     hidden constant text[] := '{secret,opt_in,access_role,partner_login,audience_partner}';
-    rules constant text[] := '{installation,access_role,access_table,secret,audience,audience_partner,audience_rule,legal_basis,purpose,contact_rule,contact_need,contact_cap,country,quiet_rule,holiday_rule,holiday,channel_policy,outcome_effect,attribute,value_chain,partner_login,choice_policy,required_duty,handover_rule}';
+    rules constant text[] := '{installation,access_role,access_table,secret,audience,audience_partner,audience_rule,legal_basis,purpose,contact_rule,contact_need,contact_cap,country,quiet_rule,holiday_rule,holiday,channel_policy,outcome_effect,attribute,value_chain,partner_login,choice_policy,machine_rule,feature_level,required_duty,handover_rule}';
     derived constant text[] := '{customer_channel,customer_history,channel_prior,channel_hour,model,model_calibration,contact_decision,message_event,contact_need,audience,audience_partner,installation,opt_in,suppression}';
     written constant text[] := '{customer,contact_point,relationship,interaction,purchase,message}';
 BEGIN
