@@ -22,8 +22,9 @@ PG_FUNCTION_INFO_V1(crm_expected_interval);
 PG_FUNCTION_INFO_V1(crm_spend_interval);
 PG_FUNCTION_INFO_V1(crm_value_interval);
 
-/* Step of the derivatives, relative to the parameter. */
+/* Steps of the derivatives, relative to the parameter. */
 #define STEP 1e-4
+#define STEP_FORWARD 1e-6
 
 typedef enum Prediction
 {
@@ -77,21 +78,32 @@ delta_variance(ArrayType *covariance, const double *slope, int n)
 	return variance > 0 || isnan(variance) ? variance : 0;
 }
 
+/*
+ * "estimate" is the prediction itself: derivatives of what is dear, the
+ * discounted purchases, are taken on one side only.
+ */
 static double
-rate_variance(const CrmRate *rate, ArrayType *covariance, const Question *q)
+rate_variance(const CrmRate *rate, ArrayType *covariance, const Question *q, double estimate)
 {
 	int			n = crm_model_parameters(rate->model);
 	double		slope[4];
 
+	if (array_contains_nulls(covariance))
+		return NAN;				/* spare the derivatives */
 	for (int i = 0; i < n; i++)
 	{
 		CrmRate		up = *rate,
 					down = *rate;
-		double		step = rate->p[i] * STEP;
+		double		step = rate->p[i] * (q->what == DISCOUNTED ? STEP_FORWARD : STEP);
 
 		up.p[i] += step;
 		down.p[i] -= step;
-		slope[i] = step > 0 ? (predict(&up, q, true) - predict(&down, q, true)) / (2 * step) : 0;
+		if (!(step > 0))
+			slope[i] = 0;
+		else if (q->what == DISCOUNTED)
+			slope[i] = (predict(&up, q, true) - log(estimate)) / step;
+		else
+			slope[i] = (predict(&up, q, true) - predict(&down, q, true)) / (2 * step);
 	}
 	return delta_variance(covariance, slope, n);
 }
@@ -160,7 +172,7 @@ rate_interval(FunctionCallInfo fcinfo, bool alive)
 	level = check_level(PG_GETARG_FLOAT8(alive ? 6 : 7));
 	check_covariance(covariance, crm_model_parameters(rate.model));
 	estimate = crm_check_result(predict(&rate, &q, false));
-	return make_estimate(fcinfo, estimate, alive, rate_variance(&rate, covariance, &q), level);
+	return make_estimate(fcinfo, estimate, alive, rate_variance(&rate, covariance, &q, estimate), level);
 }
 
 Datum
@@ -268,5 +280,5 @@ crm_value_interval(PG_FUNCTION_ARGS)
 	purchases = crm_check_result(predict(&rate, &q, false));
 	return make_estimate(fcinfo, spend * purchases, false,
 						 delta_variance(spend_covariance, slope, 3) +
-						 (purchases > 0 ? rate_variance(&rate, covariance, &q) : 0), level);
+						 (purchases > 0 ? rate_variance(&rate, covariance, &q, purchases) : 0), level);
 }
