@@ -249,6 +249,7 @@ DECLARE
         "bounced": [], "cancelled": []}';
     checked record;
     sending boolean := false;
+    gone boolean := false;
 BEGIN
     IF tg_op = 'DELETE' THEN
         IF old.status IN ('leased', 'sending', 'unknown') THEN
@@ -268,8 +269,9 @@ BEGIN
         new.queued_at := now(); new.queued_by := session_user;
     ELSE
         -- A message whose contact point is deleted goes nowhere else by itself.
-        IF new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL AND new.status IN ('ready', 'leased')
-           AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id) THEN
+        gone := new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL
+            AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id);
+        IF gone AND new.status IN ('ready', 'leased') THEN
             new.status := 'cancelled';
             new.refusal := 'message_contact_point';
         END IF;
@@ -282,7 +284,7 @@ BEGIN
                IS DISTINCT FROM (old.message_id, old.customer_id, old.channel, old.purpose, old.queued_at, old.queued_by)
            OR old.status <> 'ready' AND (new.subject, new.body, new.parameters) IS DISTINCT FROM (old.subject, old.body, old.parameters)
            OR new.consent_id IS DISTINCT FROM old.consent_id
-           OR new.contact_point_id IS DISTINCT FROM old.contact_point_id AND old.status <> 'ready' AND new.contact_point_id IS NOT NULL THEN
+           OR new.contact_point_id IS DISTINCT FROM old.contact_point_id AND old.status <> 'ready' AND NOT gone THEN
             RAISE check_violation USING
                 MESSAGE = format('message %s is %s and can no longer be changed in this', old.message_id, old.status),
                 DETAIL = 'To whom, over which channel and what for never changes; what it says and where to only while it is ready.',

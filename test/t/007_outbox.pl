@@ -127,7 +127,8 @@ for my $round (1 .. $rounds)
 		usleep(150_000);
 		if (rand() < 0.5)
 		{
-			my ($pid) = sort { rand() <=> 0.5 } keys %running;
+			my @pids = keys %running;
+			my $pid = $pids[ int(rand(@pids)) ];
 			kill 'KILL', $pid;
 			waitpid $pid, 0;
 			delete $running{$pid};
