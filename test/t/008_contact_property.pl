@@ -313,7 +313,7 @@ while ($done < $tries)
 		$script .= "SELECT public.judge($done);\n";
 	}
 	$node->safe_psql('contact', sprintf('SET client_min_messages = error; CALL public.new_world(%d, %.6f)', $customers, rand()));
-	my (undef, undef, $err) = $node->psql('contact'', "\\o /dev/null\n$script", on_error_stop => 0);
+	my (undef, undef, $err) = $node->psql('contact', "\\o /dev/null\n$script", on_error_stop => 0);
 	for (split /\n/, $err)
 	{
 		# A psql that reads a script says where; the rest is what verbosity adds.
