@@ -43,6 +43,7 @@ OBJS = \
 	src/insight.o \
 	src/insight_result.o \
 	src/insight_predict.o \
+	src/insight_interval.o \
 	src/insight_special_math.o \
 	src/insight_optimise_math.o \
 	src/insight_timing_math.o \

@@ -144,28 +144,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION crm.feature_names() IS 'the features: the columns of crm.customer_feature after the key';
 
-CREATE FUNCTION crm.observed_trials(at timestamptz, share double precision) RETURNS TABLE
+CREATE FUNCTION crm.observed_trials(at timestamptz, every bigint) RETURNS TABLE
     (customer_id bigint, channel crm.channel, success double precision, failure double precision, occurred_at timestamptz)
     LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 100000
 BEGIN ATOMIC
+    -- The planner takes an equality for rare: few customers are looked up, and of all of them the log is read through.
+    SELECT i.customer_id, i.channel, e.success, e.failure, i.occurred_at
+    FROM crm.customer AS c
+    JOIN crm.interaction AS i ON i.customer_id = c.customer_id
+    JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
+    WHERE every > 1 AND hashint8extended(c.customer_id, 0) % every = 0
+      AND i.occurred_at <= at AND i.analysed_at IS NOT NULL AND e.success + e.failure > 0
+    UNION ALL
     SELECT i.customer_id, i.channel, e.success, e.failure, i.occurred_at
     FROM crm.interaction AS i
     JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
-    WHERE i.occurred_at <= at AND i.analysed_at IS NOT NULL AND e.success + e.failure > 0
-      AND (share >= 1 OR i.customer_id IN (
-          SELECT c.customer_id FROM crm.customer AS c
-          WHERE abs(hashint8extended(c.customer_id, 0) % 1000000) < share * 1000000));
+    WHERE every = 1
+      AND i.occurred_at <= at AND i.analysed_at IS NOT NULL AND e.success + e.failure > 0;
 END;
-COMMENT ON FUNCTION crm.observed_trials(timestamptz, double precision) IS
-    'the interactions until then that tell something about their channel; of a share of the customers (0 to 1), always the same ones';
+COMMENT ON FUNCTION crm.observed_trials(timestamptz, bigint) IS
+    'the interactions until then that tell something about their channel; of one customer in so many, always the same ones';
 
 CREATE FUNCTION crm.channel_half_lives(at timestamptz DEFAULT now()) RETURNS TABLE
     (channel crm.channel, half_life interval, loss double precision, observations bigint, is_best boolean)
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Enough to tell half-lives apart; a long log is read for some of its customers.
-    share constant double precision := least(1, 400000 / greatest(
-        (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass), 1));
+    every constant bigint := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass) / 200000));
 BEGIN
     RETURN QUERY
     WITH candidate AS (
@@ -177,7 +182,7 @@ BEGIN
     ), assessed AS (
         SELECT t.channel, count(*) AS observations, c.half_lives,
                crm.prequential_loss(t.success, t.failure, t.occurred_at, c.half_lives, c.prior_success, c.prior_failure) AS losses
-        FROM crm.observed_trials(at, share) AS t
+        FROM crm.observed_trials(at, every) AS t
         JOIN candidate AS c ON c.channel = t.channel
         GROUP BY t.channel, c.half_lives
     ), each AS (
@@ -198,38 +203,46 @@ COMMENT ON FUNCTION crm.channel_half_lives(timestamptz) IS
 CREATE FUNCTION crm.fit_priors(at timestamptz, channels crm.channel[], half_lives interval[]) RETURNS TABLE
     (channel crm.channel, fit crm.beta_regression_fit)
     LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED ROWS 10 SET search_path = pg_catalog, pg_temp
-    SET work_mem = '256MB' SET jit = off AS $$
+    SET work_mem = '256MB' SET enable_sort = off SET jit = off AS $$
 DECLARE
-    share double precision;
+    every bigint;
+    scored crm.channel[];
 BEGIN
     IF cardinality(channels) IS DISTINCT FROM cardinality(half_lives) THEN
         RAISE invalid_parameter_value USING MESSAGE = 'each channel needs a half-life';
     END IF;
+    -- Of many customers one in so many, always the same ones: 200,000 leave no doubt about a prior.
+    every := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.customer'::regclass) / 200000));
+    -- (A range, since the planner would take an equality for rare, and look each customer's scores up.)
     -- With the scores' own half-life the scores are the counts.
+    SELECT array_agg(p.channel) INTO scored
+    FROM unnest(channels, half_lives) AS h (channel, half_life)
+    JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life = h.half_life;
     RETURN QUERY
     SELECT o.channel, crm.beta_regression(o.success, o.failure, f.features)
     FROM (SELECT s.customer_id, s.channel, crm.successes(s.score, at) AS success, crm.failures(s.score, at) AS failure
           FROM (SELECT k.customer_id, k.channel,
                        CASE WHEN greatest(k.last_outbound_at, k.last_inbound_at) <= at THEN k.score
-                            ELSE (SELECT crm.channel_score(e.success, e.failure, i.occurred_at, p.half_life)
+                            ELSE (SELECT crm.channel_score(e.success, e.failure, i.occurred_at, crm.half_life(k.score))
                                   FROM crm.interaction AS i
                                   JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
                                   WHERE i.customer_id = k.customer_id AND i.channel = k.channel
                                     AND i.occurred_at <= at AND i.analysed_at IS NOT NULL) END AS score
                 FROM crm.customer_channel AS k
-                JOIN unnest(channels, half_lives) AS h (channel, half_life) ON h.channel = k.channel
-                JOIN crm.channel_policy AS p ON p.channel = k.channel AND p.half_life = h.half_life) AS s) AS o
-    JOIN (SELECT c.customer_id, crm.feature_values(c) AS features FROM crm.customer_feature AS c) AS f USING (customer_id)
+                WHERE k.channel = ANY (scored) AND abs(hashint8extended(k.customer_id, 0) % every) < 1) AS s) AS o
+    -- Features once for each customer, not for each of his channels.
+    JOIN (SELECT c.customer_id, crm.feature_values(c) AS features FROM crm.customer_feature AS c
+          WHERE abs(hashint8extended(c.customer_id, 0) % every) < 1 OFFSET 0) AS f USING (customer_id)
     GROUP BY o.channel;
 
     -- With another one they are computed from the log, which may be long: of so many customers as have about a million entries.
     IF EXISTS (SELECT FROM unnest(channels, half_lives) AS h (channel, half_life)
                JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life <> h.half_life) THEN
-        share := least(1, 1000000 / greatest((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass), 1));
+        every := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass) / 1000000));
         RETURN QUERY
         SELECT o.channel, crm.beta_regression(crm.successes(o.score, at), crm.failures(o.score, at), f.features)
         FROM (SELECT t.customer_id, t.channel, crm.channel_score(t.success, t.failure, t.occurred_at, h.half_life) AS score
-              FROM crm.observed_trials(at, share) AS t
+              FROM crm.observed_trials(at, every) AS t
               JOIN unnest(channels, half_lives) AS h (channel, half_life) ON h.channel = t.channel
               JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life <> h.half_life
               -- What weighs less than a thousandth tells nothing.
@@ -240,7 +253,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION crm.fit_priors(timestamptz, crm.channel[], interval[]) IS
-    'beta-binomial regressions of these channels on the features, observations decayed with the half-lives; other half-lives than the scores'' own need the log, of which about a million entries are read';
+    'beta-binomial regressions of these channels on the features, observations decayed with the half-lives; of more than 200,000 customers on so many. Other half-lives than the scores'' own need the log, of which about a million entries are read';
 
 CREATE FUNCTION crm.refresh_priors(at timestamptz DEFAULT now()) RETURNS TABLE
     (channel crm.channel, action text, method text, mean double precision, strength double precision, customers bigint,
