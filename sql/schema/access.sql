@@ -156,8 +156,12 @@ REVOKE ALL ON FUNCTION crm.place_customers(bigint[]) FROM PUBLIC;
 CREATE FUNCTION crm.rebuild_audiences() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM crm.lock_responsibilities();
     PERFORM crm.place_customers(ARRAY(SELECT c.customer_id FROM crm.customer AS c ORDER BY 1));
-    DELETE FROM crm.audience AS a WHERE NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
+    -- That of customers without territory stays: new customers come into it.
+    INSERT INTO crm.audience (territory, customer_id) VALUES (NULL, NULL) ON CONFLICT DO NOTHING;
+    DELETE FROM crm.audience AS a
+    WHERE (a.territory IS NOT NULL OR a.customer_id IS NOT NULL) AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
     PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a));
     RETURN (SELECT count(*) FROM crm.audience);
 END $$;
@@ -176,7 +180,8 @@ COMMENT ON COLUMN crm.interaction.audience_id IS 'derived: that of the customer'
 COMMENT ON COLUMN crm.purchase.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.contact_point.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.message.audience_id IS 'derived: that of the customer';
--- 0 is left out, so that these indexes are empty while no partner has access.
+-- 0 is left out, so that these indexes are empty while no partner has access. The policies leave it out too: without that
+-- the planner could not take them.
 CREATE INDEX customer_audience ON crm.customer (audience_id) WHERE audience_id <> 0;
 CREATE INDEX interaction_audience ON crm.interaction (audience_id, occurred_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
 CREATE INDEX purchase_audience ON crm.purchase (audience_id, purchased_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
@@ -188,23 +193,51 @@ COMMENT ON INDEX crm.interaction_audience IS 'the interactions that a partner se
 COMMENT ON INDEX crm.purchase_audience IS 'the purchases that a partner sees, newest first';
 COMMENT ON INDEX crm.message_audience IS 'the messages that a partner sees';
 
+CREATE FUNCTION crm.sees_customer(customer_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT NOT crm.acts_as_partner() OR EXISTS (
+        SELECT FROM crm.customer AS c JOIN crm.audience_partner AS m ON m.audience_id = c.audience_id
+        WHERE c.customer_id = sees_customer.customer_id AND c.audience_id <> 0
+          AND m.partner_id = ANY (crm.own_partners()) AND m.valid @> now());
+END;
+COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
+REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
+
 -- Runs with the rights of the caller: who may not see the customer is told the same, whether there is such a customer
 -- or not. It comes before the other triggers, which would say more.
 CREATE FUNCTION crm.audience_check() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen boolean;
+    prefix text;
 BEGIN
-    IF row_security_active('crm.customer') AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = new.customer_id) THEN
+    IF NOT row_security_active('crm.customer') THEN
+        RETURN new;
+    END IF;
+    seen := EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = new.customer_id);
+    IF seen AND tg_argv[0] = 'partner_id' AND crm.acts_as_partner() THEN
+        new.partner_id := coalesce(new.partner_id, (crm.own_partners())[1]);
+        IF tg_table_name <> 'purchase' THEN
+            seen := new.contact_point_id IS NULL OR EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id);
+        END IF;
+        -- Keys that are unique over all partners would tell which ones the others use.
+        prefix := format('partner %s: ', new.partner_id);
+        IF tg_table_name = 'message' THEN
+            IF NOT starts_with(new.idempotency_key, prefix) THEN
+                new.idempotency_key := prefix || new.idempotency_key;
+            END IF;
+        ELSIF NOT starts_with(new.source, prefix) THEN
+            new.source := prefix || new.source;
+        END IF;
+    END IF;
+    IF NOT seen THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
     END IF;
-    IF tg_argv[0] = 'partner_id' THEN
-        IF new.partner_id IS NULL THEN
-            new.partner_id := (crm.own_partners())[1];
-        END IF;
-    END IF;
     RETURN new;
 END $$;
-COMMENT ON FUNCTION crm.audience_check() IS 'trigger of tables with customers'' data: a fact of a customer that the writer may not see is refused like one of a customer that does not exist';
+COMMENT ON FUNCTION crm.audience_check() IS 'trigger of tables with customers'' data: a fact of a customer, or over a contact point, that the writer may not see is refused like one of what does not exist; source and idempotency key that a partner writes begin with its number';
 REVOKE ALL ON FUNCTION crm.audience_check() FROM PUBLIC;
 
 CREATE FUNCTION crm.audience_stamp() RETURNS trigger
@@ -237,34 +270,58 @@ END $$;
 COMMENT ON FUNCTION crm.audience_customer() IS 'trigger of crm.customer: the audience is the database''s to say';
 REVOKE ALL ON FUNCTION crm.audience_customer() FROM PUBLIC;
 
+-- Who is in an audience is computed from responsibilities and contracts while others change them, or territories. Those who
+-- write responsibilities, contracts or the rule wait in line (as they do anyway); those who write territories wait for
+-- these, not for one another. So nobody computes with what another one is about to change.
+CREATE FUNCTION crm.audience_before() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF tg_table_name = 'customer_territory' THEN
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('crm.partner_responsibility', 815));
+    ELSE
+        PERFORM crm.lock_responsibilities();
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION crm.audience_before() IS 'trigger of what decides who sees whom: waits for those who are changing it';
+REVOKE ALL ON FUNCTION crm.audience_before() FROM PUBLIC;
+
 CREATE FUNCTION crm.audience_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     customers bigint[];
+    territories text[];
 BEGIN
-    IF tg_table_name = 'partner' OR tg_table_name = 'audience_rule' THEN
+    IF tg_table_name IN ('partner', 'audience_rule') THEN
         PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a ORDER BY 1));
         RETURN NULL;
-    ELSIF tg_table_name = 'customer_territory' THEN
-        customers := CASE tg_op WHEN 'INSERT' THEN ARRAY[new.customer_id] WHEN 'DELETE' THEN ARRAY[old.customer_id]
-                                ELSE ARRAY[old.customer_id, new.customer_id] END;
+    END IF;
+    -- What a statement has written stands in written, what it has replaced or deleted in removed.
+    IF tg_table_name = 'customer_territory' THEN
+        customers := CASE tg_op WHEN 'INSERT' THEN ARRAY(SELECT w.customer_id FROM written AS w)
+                                WHEN 'DELETE' THEN ARRAY(SELECT r.customer_id FROM removed AS r)
+                                ELSE ARRAY(SELECT w.customer_id FROM written AS w UNION SELECT r.customer_id FROM removed AS r) END;
         PERFORM crm.place_customers(customers);
         RETURN NULL;
     END IF;
-    -- A responsibility: the customers it names, and the audiences of its territory.
-    IF tg_op <> 'INSERT' AND old.customer_id IS NOT NULL OR tg_op <> 'DELETE' AND new.customer_id IS NOT NULL THEN
-        customers := array_remove(ARRAY[CASE WHEN tg_op <> 'INSERT' THEN old.customer_id END, CASE WHEN tg_op <> 'DELETE' THEN new.customer_id END], NULL);
+    -- A responsibility: the customers it names, and the audiences of its territory ('' for everywhere).
+    IF tg_op <> 'DELETE' THEN
+        customers := ARRAY(SELECT DISTINCT w.customer_id FROM written AS w WHERE w.customer_id IS NOT NULL);
+        territories := ARRAY(SELECT DISTINCT coalesce(w.territory::text, '') FROM written AS w WHERE w.customer_id IS NULL);
+    END IF;
+    IF tg_op <> 'INSERT' THEN
+        customers := customers || ARRAY(SELECT DISTINCT r.customer_id FROM removed AS r WHERE r.customer_id IS NOT NULL);
+        territories := territories || ARRAY(SELECT DISTINCT coalesce(r.territory::text, '') FROM removed AS r WHERE r.customer_id IS NULL);
+    END IF;
+    IF cardinality(customers) > 0 THEN
         PERFORM crm.place_customers(customers);
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a WHERE a.customer_id = ANY (customers)));
     END IF;
-    IF tg_op <> 'INSERT' AND old.customer_id IS NULL THEN
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a
-                                            WHERE old.territory IS NULL OR a.territory OPERATOR(@ltree@.<@) old.territory ORDER BY 1));
-    END IF;
-    IF tg_op <> 'DELETE' AND new.customer_id IS NULL THEN
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a
-                                            WHERE new.territory IS NULL OR a.territory OPERATOR(@ltree@.<@) new.territory ORDER BY 1));
-    END IF;
+    PERFORM crm.refresh_audiences(ARRAY(
+        SELECT a.audience_id FROM crm.audience AS a
+        WHERE a.customer_id = ANY (customers)
+           OR '' = ANY (territories)
+           OR a.territory OPERATOR(@ltree@.<@) ANY (array_remove(territories, '')::@ltree@.ltree[])
+        ORDER BY 1));
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION crm.audience_changed() IS 'trigger of responsibilities, territories, partners and rules: who may see what changes with them, at once';
@@ -280,20 +337,29 @@ CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.purc
 CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
-CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.partner_responsibility FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
-CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
+CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_delete AFTER DELETE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
+CREATE TRIGGER audience_insert AFTER INSERT ON crm.customer_territory REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_update AFTER UPDATE ON crm.customer_territory REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_delete AFTER DELETE ON crm.customer_territory REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 DO $$
 DECLARE
     t record;
 BEGIN
     FOR t IN SELECT tgname, tgrelid::regclass AS relation FROM pg_trigger
-             WHERE tgname IN ('a_audience_check', 'audience_stamp', 'audience_changed') AND tgrelid::regclass::text LIKE 'crm.%' LOOP
+             WHERE tgname ~ '^(a_)?audience_' AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
                        CASE t.tgname WHEN 'a_audience_check' THEN 'what concerns a customer that the writer may not see is refused'
                                      WHEN 'audience_stamp' THEN 'the audience is the database''s to say'
+                                     WHEN 'audience_before' THEN 'who changes who may see what waits for others who do'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
 END $$;
@@ -305,10 +371,9 @@ DECLARE
 BEGIN
     LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
     FOR t IN SELECT g.tgname, g.tgrelid::regclass AS relation FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
-             WHERE g.tgname IN ('a_audience_check', 'audience_stamp', 'audience_changed') AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
+             WHERE g.tgname ~ '^(a_)?audience_' AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', t.relation, t.tgname);
     END LOOP;
-    INSERT INTO crm.audience (territory, customer_id) VALUES (NULL, NULL) ON CONFLICT DO NOTHING;
     RETURN crm.rebuild_audiences();
 END $$;
 COMMENT ON FUNCTION crm.enable_partner_access() IS
@@ -329,9 +394,9 @@ COMMENT ON COLUMN crm.access_table."table" IS 'table of schema crm';
 COMMENT ON COLUMN crm.access_table.seen_by IS 'audience: rows of customers that the partner sees, and of its own contacts or nobody''s; customer: rows of customers that it sees; partner: its own rows; nothing: none';
 COMMENT ON COLUMN crm.access_table.condition IS 'the policy''s condition where it is not made from the column customer_id or partner_id';
 INSERT INTO crm.access_table ("table", seen_by, condition) VALUES
-    ('customer', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('customer', 'audience', 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
     ('interaction', 'audience', NULL), ('purchase', 'audience', NULL), ('message', 'audience', NULL),
-    ('contact_point', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('contact_point', 'audience', 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
     ('customer_channel', 'customer', NULL), ('customer_history', 'customer', NULL),
     ('consent', 'customer', NULL), ('customer_territory', 'customer', NULL),
     ('relationship', 'customer', 'EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = relationship.from_customer_id)
@@ -348,7 +413,7 @@ CREATE FUNCTION crm.apply_access() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own constant text := 'partner_id = ANY ((SELECT crm.own_partners())::bigint[])';
-    seen constant text := 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))';
+    seen constant text := 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))';
     staff text := (SELECT string_agg(quote_ident(a.role), ', ' ORDER BY a.role) FROM crm.access_role AS a
                    WHERE a.kind <> 'partner' AND to_regrole(quote_ident(a.role)) IS NOT NULL);
     t record;
