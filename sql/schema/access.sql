@@ -129,7 +129,7 @@ BEGIN
 
     WITH placed AS (
         UPDATE crm.customer AS c SET audience_id = a.audience_id
-        FROM unnest(customers) AS k (customer_id)
+        FROM (SELECT DISTINCT u.customer_id FROM unnest(customers) AS u (customer_id)) AS k
         LEFT JOIN crm.customer_territory AS t ON t.customer_id = k.customer_id
         JOIN crm.audience AS a ON coalesce(a.territory::text, '') = coalesce(t.territory::text, '')
             AND coalesce(a.customer_id, 0) = CASE WHEN EXISTS (SELECT FROM crm.partner_responsibility AS r
@@ -298,19 +298,22 @@ BEGIN
     END IF;
     -- What a statement has written stands in written, what it has replaced or deleted in removed.
     IF tg_table_name = 'customer_territory' THEN
-        customers := CASE tg_op WHEN 'INSERT' THEN ARRAY(SELECT w.customer_id FROM written AS w)
-                                WHEN 'DELETE' THEN ARRAY(SELECT r.customer_id FROM removed AS r)
-                                ELSE ARRAY(SELECT w.customer_id FROM written AS w UNION SELECT r.customer_id FROM removed AS r) END;
+        IF tg_op <> 'DELETE' THEN
+            customers := ARRAY(SELECT w.customer_id FROM written AS w);
+        END IF;
+        IF tg_op <> 'INSERT' THEN
+            customers := customers || ARRAY(SELECT r.customer_id FROM removed AS r);
+        END IF;
         PERFORM crm.place_customers(customers);
         RETURN NULL;
     END IF;
-    -- A responsibility: the customers it names, and the audiences of its territory ('' for everywhere).
+    -- A responsibility: the customers that it names, and the audiences of its territory ('' for everywhere).
     IF tg_op <> 'DELETE' THEN
-        customers := ARRAY(SELECT DISTINCT w.customer_id FROM written AS w WHERE w.customer_id IS NOT NULL);
+        customers := ARRAY(SELECT w.customer_id FROM written AS w WHERE w.customer_id IS NOT NULL);
         territories := ARRAY(SELECT DISTINCT coalesce(w.territory::text, '') FROM written AS w WHERE w.customer_id IS NULL);
     END IF;
     IF tg_op <> 'INSERT' THEN
-        customers := customers || ARRAY(SELECT DISTINCT r.customer_id FROM removed AS r WHERE r.customer_id IS NOT NULL);
+        customers := customers || ARRAY(SELECT r.customer_id FROM removed AS r WHERE r.customer_id IS NOT NULL);
         territories := territories || ARRAY(SELECT DISTINCT coalesce(r.territory::text, '') FROM removed AS r WHERE r.customer_id IS NULL);
     END IF;
     IF cardinality(customers) > 0 THEN
