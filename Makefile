@@ -52,7 +52,8 @@ OBJS = \
 	src/outbox.o \
 	src/partner.o \
 	src/partner_gist.o \
-	src/partner_math.o
+	src/partner_math.o \
+	src/access.o
 
 # The extension script: types, operators, aggregates and C functions by room.
 TYPES = \
@@ -66,6 +67,7 @@ TYPES = \
 	sql/types/insight.sql \
 	sql/types/outbox.sql \
 	sql/types/partner.sql \
+	sql/types/access.sql \
 	sql/types/announce.sql
 
 # The schema script that crm.setup() runs: tables, views, triggers, functions.

@@ -155,13 +155,31 @@ REVOKE ALL ON FUNCTION crm.place_customers(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.rebuild_audiences() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fact text;
 BEGIN
     PERFORM crm.lock_responsibilities();
-    PERFORM crm.place_customers(ARRAY(SELECT c.customer_id FROM crm.customer AS c ORDER BY 1));
-    -- That of customers without territory stays: new customers come into it.
-    INSERT INTO crm.audience (territory, customer_id) VALUES (NULL, NULL) ON CONFLICT DO NOTHING;
+    LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
+    INSERT INTO crm.audience (territory, customer_id)
+    SELECT DISTINCT t.territory, r.customer_id
+    FROM crm.customer AS c
+    LEFT JOIN crm.customer_territory AS t ON t.customer_id = c.customer_id
+    LEFT JOIN crm.partner_responsibility AS r ON r.customer_id = c.customer_id AND r.product IS NULL
+    UNION SELECT NULL::@ltree@.ltree, NULL::bigint
+    ON CONFLICT DO NOTHING;
+    UPDATE crm.customer AS c SET audience_id = a.audience_id
+    FROM (SELECT DISTINCT o.customer_id, coalesce(t.territory::text, '') AS territory, coalesce(r.customer_id, 0) AS named
+          FROM crm.customer AS o
+          LEFT JOIN crm.customer_territory AS t ON t.customer_id = o.customer_id
+          LEFT JOIN crm.partner_responsibility AS r ON r.customer_id = o.customer_id AND r.product IS NULL) AS k
+    JOIN crm.audience AS a ON coalesce(a.territory::text, '') = k.territory AND coalesce(a.customer_id, 0) = k.named
+    WHERE c.customer_id = k.customer_id AND c.audience_id <> a.audience_id;
+    FOREACH fact IN ARRAY '{contact_point,interaction,purchase,message}'::text[] LOOP
+        EXECUTE format('UPDATE crm.%I AS f SET audience_id = c.audience_id FROM crm.customer AS c
+                        WHERE c.customer_id = f.customer_id AND f.audience_id <> c.audience_id', fact);
+    END LOOP;
     DELETE FROM crm.audience AS a
-    WHERE (a.territory IS NOT NULL OR a.customer_id IS NOT NULL) AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
+    WHERE NOT (a.territory IS NULL AND a.customer_id IS NULL) AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.audience_id = a.audience_id);
     PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a));
     RETURN (SELECT count(*) FROM crm.audience);
 END $$;
@@ -180,76 +198,44 @@ COMMENT ON COLUMN crm.interaction.audience_id IS 'derived: that of the customer'
 COMMENT ON COLUMN crm.purchase.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.contact_point.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.message.audience_id IS 'derived: that of the customer';
--- 0 is left out, so that these indexes are empty while no partner has access. The policies leave it out too: without that
--- the planner could not take them.
-CREATE INDEX customer_audience ON crm.customer (audience_id) WHERE audience_id <> 0;
-CREATE INDEX interaction_audience ON crm.interaction (audience_id, occurred_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
-CREATE INDEX purchase_audience ON crm.purchase (audience_id, purchased_at DESC) INCLUDE (partner_id) WHERE audience_id <> 0;
-CREATE INDEX message_audience ON crm.message (audience_id) WHERE audience_id <> 0;
-CREATE INDEX contact_point_audience ON crm.contact_point (audience_id) WHERE audience_id <> 0;
-COMMENT ON INDEX crm.contact_point_audience IS 'the contact points that a partner sees';
-COMMENT ON INDEX crm.customer_audience IS 'the customers that a partner sees';
-COMMENT ON INDEX crm.interaction_audience IS 'the interactions that a partner sees, newest first';
-COMMENT ON INDEX crm.purchase_audience IS 'the purchases that a partner sees, newest first';
-COMMENT ON INDEX crm.message_audience IS 'the messages that a partner sees';
-
 CREATE FUNCTION crm.sees_customer(customer_id bigint) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT NOT crm.acts_as_partner() OR EXISTS (
         SELECT FROM crm.customer AS c JOIN crm.audience_partner AS m ON m.audience_id = c.audience_id
-        WHERE c.customer_id = sees_customer.customer_id AND c.audience_id <> 0
+        WHERE c.customer_id = sees_customer.customer_id
           AND m.partner_id = ANY (crm.own_partners()) AND m.valid @> now());
 END;
 COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
 REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
 
--- Runs with the rights of the caller: who may not see the customer is told the same, whether there is such a customer
--- or not. It comes before the other triggers, which would say more.
-CREATE FUNCTION crm.audience_check() RETURNS trigger
+-- What a partner's login writes, after crm.audience_stamp() has put the partner's name on it. Keys that are unique over all
+-- would tell which ones others use, so those of partners are their own; and a contact point that it may not see answers as
+-- one that does not exist.
+CREATE FUNCTION crm.audience_write() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    seen boolean;
-    prefix text;
+    prefix text := format('partner %s: ', new.partner_id);
 BEGIN
-    IF NOT row_security_active('crm.customer') THEN
+    IF NOT crm.acts_as_partner() THEN
         RETURN new;
     END IF;
-    seen := EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = new.customer_id);
-    IF seen AND tg_argv[0] = 'partner_id' AND crm.acts_as_partner() THEN
-        new.partner_id := coalesce(new.partner_id, (crm.own_partners())[1]);
-        IF tg_table_name <> 'purchase' THEN
-            seen := new.contact_point_id IS NULL OR EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id);
-        END IF;
-        -- Keys that are unique over all partners would tell which ones the others use.
-        prefix := format('partner %s: ', new.partner_id);
-        IF tg_table_name = 'message' THEN
-            IF NOT starts_with(new.idempotency_key, prefix) THEN
-                new.idempotency_key := prefix || new.idempotency_key;
-            END IF;
-        ELSIF NOT starts_with(new.source, prefix) THEN
-            new.source := prefix || new.source;
+    IF tg_table_name <> 'purchase' THEN
+        IF new.contact_point_id IS NOT NULL AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id) THEN
+            RAISE insufficient_privilege USING MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
         END IF;
     END IF;
-    IF NOT seen THEN
-        RAISE insufficient_privilege USING
-            MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
+    IF tg_table_name = 'message' THEN
+        IF NOT starts_with(new.idempotency_key, prefix) THEN
+            new.idempotency_key := prefix || new.idempotency_key;
+        END IF;
+    ELSIF NOT starts_with(new.source, prefix) THEN
+        new.source := prefix || new.source;
     END IF;
     RETURN new;
 END $$;
-COMMENT ON FUNCTION crm.audience_check() IS 'trigger of tables with customers'' data: a fact of a customer, or over a contact point, that the writer may not see is refused like one of what does not exist; source and idempotency key that a partner writes begin with its number';
-REVOKE ALL ON FUNCTION crm.audience_check() FROM PUBLIC;
-
-CREATE FUNCTION crm.audience_stamp() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- The lock that the foreign key takes anyway; taken now, it keeps the audience from changing until this commits.
-    SELECT c.audience_id INTO new.audience_id FROM crm.customer AS c WHERE c.customer_id = new.customer_id FOR KEY SHARE;
-    new.audience_id := coalesce(new.audience_id, 0);
-    RETURN new;
-END $$;
-COMMENT ON FUNCTION crm.audience_stamp() IS 'trigger of contact points, interactions, purchases and messages: gives a fact the audience of its customer';
-REVOKE ALL ON FUNCTION crm.audience_stamp() FROM PUBLIC;
+COMMENT ON FUNCTION crm.audience_write() IS 'trigger of interactions, purchases and messages: source and idempotency key that a partner''s login writes begin with its number, and contact points that it may not see are refused';
+REVOKE ALL ON FUNCTION crm.audience_write() FROM PUBLIC;
 
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -330,16 +316,16 @@ END $$;
 COMMENT ON FUNCTION crm.audience_changed() IS 'trigger of responsibilities, territories, partners and rules: who may see what changes with them, at once';
 REVOKE ALL ON FUNCTION crm.audience_changed() FROM PUBLIC;
 
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_check('partner_id');
-CREATE TRIGGER a_audience_check BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_check();
-CREATE TRIGGER a_audience_check BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_check();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
-CREATE TRIGGER audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
+-- In C (src/access.c), and the first of its table's triggers by its name: it refuses before others say more.
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.contact_point FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.interaction FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.purchase FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
+CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.interaction FOR EACH ROW WHEN (row_security_active('crm.interaction')) EXECUTE FUNCTION crm.audience_write();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.purchase FOR EACH ROW WHEN (row_security_active('crm.purchase')) EXECUTE FUNCTION crm.audience_write();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.message FOR EACH ROW WHEN (row_security_active('crm.message')) EXECUTE FUNCTION crm.audience_write();
 CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
@@ -360,8 +346,8 @@ BEGIN
              WHERE tgname ~ '^(a_)?audience_' AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
-                       CASE t.tgname WHEN 'a_audience_check' THEN 'what concerns a customer that the writer may not see is refused'
-                                     WHEN 'audience_stamp' THEN 'the audience is the database''s to say'
+                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused'
+                                     WHEN 'a_audience_write' THEN 'what a partner writes tells it nothing of others'
                                      WHEN 'audience_before' THEN 'who changes who may see what waits for others who do'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
@@ -370,17 +356,46 @@ END $$;
 CREATE FUNCTION crm.enable_partner_access() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    quiet text[];
+    fact text;
     t record;
 BEGIN
+    IF EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'crm.interaction'::regclass AND g.tgname = 'a_audience_stamp' AND g.tgenabled <> 'D') THEN
+        RETURN (SELECT count(*) FROM crm.audience);
+    END IF;
     LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
     FOR t IN SELECT g.tgname, g.tgrelid::regclass AS relation FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
              WHERE g.tgname ~ '^(a_)?audience_' AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', t.relation, t.tgname);
     END LOOP;
-    RETURN crm.rebuild_audiences();
+    -- All rows get their audience at once: nothing else of them changes, so their triggers have nothing to do, and
+    -- nobody writes meanwhile.
+    SELECT array_agg(format('crm.%I %s TRIGGER %I', c.relname, '%s', g.tgname)) INTO quiet
+    FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
+    WHERE c.relnamespace = 'crm'::regnamespace AND c.relname IN ('customer', 'contact_point', 'interaction', 'purchase', 'message')
+      AND NOT g.tgisinternal AND g.tgenabled = 'O';
+    FOREACH fact IN ARRAY quiet LOOP
+        EXECUTE 'ALTER TABLE ' || format(fact, 'DISABLE');
+    END LOOP;
+    PERFORM crm.rebuild_audiences();
+    FOREACH fact IN ARRAY quiet LOOP
+        EXECUTE 'ALTER TABLE ' || format(fact, 'ENABLE');
+    END LOOP;
+    -- A partner's rows, newest first; not there while nobody needs them.
+    CREATE INDEX IF NOT EXISTS customer_audience ON crm.customer (audience_id);
+    CREATE INDEX IF NOT EXISTS contact_point_audience ON crm.contact_point (audience_id);
+    CREATE INDEX IF NOT EXISTS message_audience ON crm.message (audience_id);
+    CREATE INDEX IF NOT EXISTS interaction_audience ON crm.interaction (audience_id, occurred_at DESC) INCLUDE (partner_id, interaction_id, customer_id);
+    CREATE INDEX IF NOT EXISTS purchase_audience ON crm.purchase (audience_id, purchased_at DESC) INCLUDE (partner_id, purchase_id, customer_id);
+    COMMENT ON INDEX crm.customer_audience IS 'the customers that a partner sees';
+    COMMENT ON INDEX crm.contact_point_audience IS 'the contact points that a partner sees';
+    COMMENT ON INDEX crm.message_audience IS 'the messages that a partner sees';
+    COMMENT ON INDEX crm.interaction_audience IS 'the interactions that a partner sees, newest first';
+    COMMENT ON INDEX crm.purchase_audience IS 'the purchases that a partner sees, newest first';
+    RETURN (SELECT count(*) FROM crm.audience);
 END $$;
 COMMENT ON FUNCTION crm.enable_partner_access() IS
-    'switches on what keeps audiences, and computes them; returns how many there are. crm.grant_access() calls it for the first partner. Takes a pass over all facts';
+    'switches on what keeps audiences, if it is not on, and computes them; returns how many there are. crm.grant_access() calls it for the first partner. Takes a pass over all facts while writers wait';
 REVOKE ALL ON FUNCTION crm.enable_partner_access() FROM PUBLIC;
 
 -- Policies ---------------------------------------------------------------------------------------------------------
@@ -397,9 +412,9 @@ COMMENT ON COLUMN crm.access_table."table" IS 'table of schema crm';
 COMMENT ON COLUMN crm.access_table.seen_by IS 'audience: rows of customers that the partner sees, and of its own contacts or nobody''s; customer: rows of customers that it sees; partner: its own rows; nothing: none';
 COMMENT ON COLUMN crm.access_table.condition IS 'the policy''s condition where it is not made from the column customer_id or partner_id';
 INSERT INTO crm.access_table ("table", seen_by, condition) VALUES
-    ('customer', 'audience', 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('customer', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
     ('interaction', 'audience', NULL), ('purchase', 'audience', NULL), ('message', 'audience', NULL),
-    ('contact_point', 'audience', 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('contact_point', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
     ('customer_channel', 'customer', NULL), ('customer_history', 'customer', NULL),
     ('consent', 'customer', NULL), ('customer_territory', 'customer', NULL),
     ('relationship', 'customer', 'EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = relationship.from_customer_id)
@@ -416,7 +431,7 @@ CREATE FUNCTION crm.apply_access() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own constant text := 'partner_id = ANY ((SELECT crm.own_partners())::bigint[])';
-    seen constant text := 'audience_id <> 0 AND audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))';
+    seen constant text := 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))';
     staff text := (SELECT string_agg(quote_ident(a.role), ', ' ORDER BY a.role) FROM crm.access_role AS a
                    WHERE a.kind <> 'partner' AND to_regrole(quote_ident(a.role)) IS NOT NULL);
     t record;
@@ -481,7 +496,7 @@ BEGIN ATOMIC
     SELECT n.interaction_id, n.customer_id, n.channel, n.direction, n.outcome, n.occurred_at, n.subject
     FROM (SELECT DISTINCT m.audience_id FROM crm.audience_partner AS m WHERE m.partner_id = ANY ((SELECT crm.own_partners())::bigint[]) AND m.valid @> now()) AS a
     CROSS JOIN LATERAL (SELECT i.interaction_id, i.customer_id, i.channel, i.direction, i.outcome, i.occurred_at, i.subject
-                        FROM crm.interaction AS i WHERE i.audience_id = a.audience_id AND i.audience_id <> 0
+                        FROM crm.interaction AS i WHERE i.audience_id = a.audience_id
                         ORDER BY i.occurred_at DESC LIMIT newest_interactions.how_many) AS n
     ORDER BY n.occurred_at DESC, n.interaction_id DESC
     LIMIT newest_interactions.how_many;
@@ -627,9 +642,7 @@ BEGIN
     INSERT INTO crm.access_role (role, kind) VALUES (role, kind);
     IF kind = 'partner' THEN
         INSERT INTO crm.partner_login (role, partner_id) VALUES (role, acts_for);
-        IF NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'crm.interaction'::regclass AND g.tgname = 'audience_stamp' AND g.tgenabled <> 'D') THEN
-            PERFORM crm.enable_partner_access();
-        END IF;
+        PERFORM crm.enable_partner_access();
     END IF;
     FOR r IN SELECT * FROM crm.access_rights(kind) LOOP
         EXECUTE format('GRANT %s%s ON %s TO %I', r.privilege, ' (' || r.columns || ')',
