@@ -124,6 +124,7 @@ BEGIN
     )
     SELECT array_agg(n.audience_id) INTO added FROM new AS n;
     IF added IS NOT NULL THEN
+        UPDATE crm.audience AS a SET territory = NULL WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '';
         PERFORM crm.refresh_audiences(added);
     END IF;
 
@@ -278,6 +279,13 @@ DECLARE
     customers bigint[];
     territories text[];
 BEGIN
+    -- A transaction that sees an old state of the database would compute from it; it is told so (40001) at the row that
+    -- everybody changes who changes what others compute from.
+    IF tg_table_name <> 'customer_territory' THEN
+        UPDATE crm.audience AS a SET territory = NULL WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM FROM crm.audience AS a WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '' FOR SHARE;
+    END IF;
     IF tg_table_name IN ('partner', 'audience_rule') THEN
         PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a ORDER BY 1));
         RETURN NULL;
