@@ -43,6 +43,7 @@ OBJS = \
 	src/insight.o \
 	src/insight_result.o \
 	src/insight_predict.o \
+	src/insight_interval.o \
 	src/insight_special_math.o \
 	src/insight_optimise_math.o \
 	src/insight_timing_math.o \
@@ -79,6 +80,7 @@ SCHEMA = \
 	sql/schema/history.sql \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
+	sql/schema/loop_machine.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
 	sql/schema/consent.sql \

@@ -26,13 +26,13 @@
 #include "channel_beta_shape.h"
 
 /* Tails below this are left out. */
-#define TAIL			1e-10
+#define TAIL			1e-8
 
 /* Where a panel ends that no distribution ends in. */
 #define PANEL_END		30.0
 
 /* Steps are halved until nothing moves by more. */
-#define SETTLED			1e-6
+#define SETTLED			1e-5
 
 /* A panel with less than this in it needs no finer steps than the first. */
 #define SMALL			1e-5

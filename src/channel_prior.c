@@ -438,11 +438,34 @@ cancel_pending(void)
 	return QueryCancelPending || ProcDiePending;
 }
 
+static void
+run_fit(CrmPriorRows *rows, CrmPriorFit *fit)
+{
+	switch (crm_prior_fit(rows, RIDGE, cancel_pending, fit))
+	{
+		case CRM_PRIOR_STOPPED:
+			CHECK_FOR_INTERRUPTS();
+			ereport(ERROR,
+					(errcode(ERRCODE_QUERY_CANCELED),
+					 errmsg("canceling fit due to user request")));
+			break;
+		case CRM_PRIOR_NO_MEMORY:
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory"),
+					 errdetail("Failed while fitting a prior to %zu distinct rows.", rows->rows)));
+			break;
+		case CRM_PRIOR_DONE:
+			break;
+	}
+}
+
 /*
- * Fits the rows of a state, which stays as it is.
+ * Fits the rows of a state, which stays as it is; "common" gets the fit
+ * without features.
  */
 static void
-fit_state(PriorState *original, CrmPriorFit *fit, double *mean, double *deviation)
+fit_state(PriorState *original, CrmPriorFit *fit, double *mean, double *deviation, CrmPriorFit *common)
 {
 	PriorState *state = MemoryContextAllocHuge(CurrentMemoryContext, VARSIZE(original));
 	Size		row_size = ROW_SIZE(original->features);
@@ -478,22 +501,15 @@ fit_state(PriorState *original, CrmPriorFit *fit, double *mean, double *deviatio
 	}
 	pfree(state);
 	crm_prior_standardise(&rows, mean, deviation);
-	switch (crm_prior_fit(&rows, RIDGE, cancel_pending, fit))
+	run_fit(&rows, fit);
+	if (common != NULL)
 	{
-		case CRM_PRIOR_STOPPED:
-			CHECK_FOR_INTERRUPTS();
-			ereport(ERROR,
-					(errcode(ERRCODE_QUERY_CANCELED),
-					 errmsg("canceling fit due to user request")));
-			break;
-		case CRM_PRIOR_NO_MEMORY:
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory"),
-					 errdetail("Failed while fitting a prior to %zu distinct rows.", rows.rows)));
-			break;
-		case CRM_PRIOR_DONE:
-			break;
+		*common = *fit;
+		if (rows.features > 0)
+		{
+			rows.features = 0;
+			run_fit(&rows, common);
+		}
 	}
 	pfree(rows.success);
 	pfree(rows.failure);
@@ -553,7 +569,7 @@ crm_beta_prior_final(PG_FUNCTION_ARGS)
 	state = state_argument(fcinfo, 0, false);
 	if (state->features != 0)
 		state_error("It is the state of a regression.");
-	fit_state(state, &fit, NULL, NULL);
+	fit_state(state, &fit, NULL, NULL, NULL);
 	common_columns(state, &fit, &values[2], &nulls[2]);
 	nulls[0] = nulls[1] = nulls[2];
 	values[0] = Float8GetDatum(fit.strength / (1 + exp(-fit.weight[0])));
@@ -579,26 +595,32 @@ crm_beta_regression_final(PG_FUNCTION_ARGS)
 {
 	PriorState *state;
 	CrmPriorFit fit;
+	CrmPriorFit common;
 	double		mean[CRM_PRIOR_FEATURES];
 	double		deviation[CRM_PRIOR_FEATURES];
-	Datum		values[10] = {0};
-	bool		nulls[10] = {false};
+	Datum		values[15] = {0};
+	bool		nulls[15] = {false};
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = state_argument(fcinfo, 0, false);
-	fit_state(state, &fit, mean, deviation);
+	fit_state(state, &fit, mean, deviation, &common);
 	for (uint32 i = 0; i < state->features; i++)
 	{
 		fit.weight[i + 1] /= deviation[i];
 		fit.weight[0] -= fit.weight[i + 1] * mean[i];
 	}
 	common_columns(state, &fit, &values[4], &nulls[4]);
-	nulls[0] = nulls[1] = nulls[2] = nulls[3] = nulls[4];
+	nulls[0] = nulls[1] = nulls[2] = nulls[3] = nulls[10] = nulls[11] = nulls[12] = nulls[4];
 	values[0] = float8_array(fit.weight, state->features + 1);
 	values[1] = Float8GetDatum(fit.strength);
 	values[2] = float8_array(mean, state->features);
 	values[3] = float8_array(deviation, state->features);
+	values[10] = Float8GetDatum(common.strength / (1 + exp(-common.weight[0])));
+	values[11] = Float8GetDatum(common.strength / (1 + exp(common.weight[0])));
+	values[12] = Float8GetDatum(common.log_likelihood);
+	values[13] = Float8GetDatum(fit.successes);
+	values[14] = Float8GetDatum(fit.failures);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_type(fcinfo), values, nulls)));
 }
 

@@ -76,8 +76,8 @@ typedef struct Rise
 /*
  * For x > 0, n > 0.  Both ends are shifted by 6, where the asymptotic series
  * (Abramowitz and Stegun 6.1.40, 6.3.18, 6.4.12) are exact to 1e-12.  The
- * product of x to x + 5 is t (t + 4) (t + 6) with t = x (x + 5), so that a shift takes
- * a single division.
+ * product of x to x + 5 is t (t + 4) (t + 6) with t = x (x + 5), so that both shifts
+ * together take a single division.
  */
 static inline void
 rise(double x, double n, Depth depth, Rise *r)
@@ -85,8 +85,8 @@ rise(double x, double n, Depth depth, Rise *r)
 	double		t,
 				p,
 				q,
-				shift_x,
-				shift_z,
+				rise_x,
+				rise_z,
 				z,
 				ix,
 				iz,
@@ -114,18 +114,20 @@ rise(double x, double n, Depth depth, Rise *r)
 	z = x + n;
 	t = x * (x + 5);
 	p = t * (t + 4) * (t + 6);
-	shift_x = (2 * x + 5) * ((t + 4) * (t + 6) + t * (2 * t + 10)) / p;
+	rise_x = (2 * x + 5) * ((t + 4) * (t + 6) + t * (2 * t + 10));
 	t = z * (z + 5);
 	q = t * (t + 4) * (t + 6);
-	shift_z = (2 * z + 5) * ((t + 4) * (t + 6) + t * (2 * t + 10)) / q;
-	ix = 1 / (x + 6);
-	iz = 1 / (z + 6);
+	rise_z = (2 * z + 5) * ((t + 4) * (t + 6) + t * (2 * t + 10));
+	/* Two inverses of one product */
+	t = 1 / ((x + 6) * (z + 6));
+	ix = (z + 6) * t;
+	iz = (x + 6) * t;
 	jx = ix * ix;
 	jz = iz * iz;
-	ratio = log1p(n * ix);
+	ratio = log((z + 6) * ix);
 #define DIGAMMA(i, j) \
 	(0.5 * (i) + (j) * (1.0 / 12 - (j) * (1.0 / 120 - (j) * (1.0 / 252 - (j) * (1.0 / 240 - (j) * (1.0 / 132 - (j) * (691.0 / 32760 - (j) / 12)))))))
-	r->first = ratio + DIGAMMA(ix, jx) - DIGAMMA(iz, jz) + shift_x - shift_z;
+	r->first = ratio + DIGAMMA(ix, jx) - DIGAMMA(iz, jz) + (rise_x * q - rise_z * p) / (p * q);
 	if (depth == GRADIENT)
 		return;
 #define STIRLING(i, j) \
@@ -601,7 +603,8 @@ draw_sample(const Problem *problem, int bits, double customers, Problem *sample)
  * the sample.  False if stopped; not converged if the sample misleads.
  */
 static bool
-refine(const Problem *problem, double *theta, const double *hessian, double factor, int *iterations, bool *converged)
+refine(const Problem *problem, double *theta, const double *hessian, double factor, int *iterations, bool *converged,
+	   double *log_likelihood)
 {
 	double		step[CRM_PRIOR_UNKNOWNS];
 	double		before = HUGE_VAL;
@@ -616,7 +619,7 @@ refine(const Problem *problem, double *theta, const double *hessian, double fact
 		double		from[CRM_PRIOR_UNKNOWNS];
 
 		++*iterations;
-		if (!evaluate(problem, theta, GRADIENT, slopes))
+		if (!evaluate(problem, theta, i == 0 ? GRADIENT : VALUE, slopes))
 		{
 			free(slopes);
 			return false;
@@ -628,10 +631,13 @@ refine(const Problem *problem, double *theta, const double *hessian, double fact
 		before = gain;
 		memcpy(from, theta, sizeof(from));
 		move(problem, theta, from, step, 1);
-		/* A gain of 1e-8 is a step of 1e-4 standard errors, and most of it has just been done. */
-		if (gain < 1e-8)
+		/* A gain of 1e-6 is a step of 1e-3 standard errors, and all but a hundredth of it has just been done. */
+		if (i > 0 && gain < 1e-6)
 		{
 			*converged = true;
+			*log_likelihood = slopes->value + gain / 2;
+			for (int j = 1; j < problem->n - 1; j++)
+				*log_likelihood += 0.5 * problem->ridge[j] * theta[j] * theta[j];
 			break;
 		}
 	}
@@ -724,6 +730,8 @@ crm_prior_fit(const CrmPriorRows *rows, double ridge, CrmPriorStop stop, CrmPrio
 		customers += rows->customers[i];
 		most = fmax(most, rows->success[i] + rows->failure[i]);
 	}
+	fit->successes = (double) successes / problem.value_unit;
+	fit->failures = (double) failures / problem.value_unit;
 	if (rows->rows == 0)
 		fit->boundary = CRM_PRIOR_NO_INFORMATION;
 	else if (successes == 0)
@@ -758,7 +766,7 @@ crm_prior_fit(const CrmPriorRows *rows, double ridge, CrmPriorStop stop, CrmPrio
 		if (sample.rows.rows > 0)
 		{
 			if (!climb(&sample, theta, slopes, &fit->iterations, &found) ||
-				(found && !refine(&problem, theta, slopes->hessian, ldexp(1, bits), &fit->iterations, &done)))
+				(found && !refine(&problem, theta, slopes->hessian, ldexp(1, bits), &fit->iterations, &done, &fit->log_likelihood)))
 			{
 				free_rows(&sample.rows);
 				free(slopes);
@@ -766,13 +774,7 @@ crm_prior_fit(const CrmPriorRows *rows, double ridge, CrmPriorStop stop, CrmPrio
 			}
 		}
 		free_rows(&sample.rows);
-		if (done && !evaluate(&problem, theta, VALUE, slopes))
-		{
-			free(slopes);
-			return CRM_PRIOR_STOPPED;
-		}
 		fit->converged = done;
-		fit->log_likelihood = slopes->value;
 	}
 	if (!done)
 	{

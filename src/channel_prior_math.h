@@ -60,6 +60,8 @@ typedef struct CrmPriorFit
 	double		weight[CRM_PRIOR_FEATURES + 1];	/* the intercept first */
 	double		strength;
 	double		log_likelihood;
+	double		successes;		/* of all customers */
+	double		failures;
 	int			iterations;
 	bool		converged;
 	CrmPriorBoundary boundary;

@@ -13,6 +13,8 @@
 
 #include "utils/array.h"
 
+#include <math.h>
+
 /* Counts beyond this are no purchases of a customer. */
 #define CRM_MAX_COUNT 1e9
 /* Times, amounts and covariates: far from where squares overflow. */
@@ -67,5 +69,28 @@ extern void crm_check_customer(double x, double t_x, double t);
 extern void crm_check_periods(double x, double t_x, double n);
 extern void crm_check_spend(double x, double m_x);
 extern float8 *crm_float8_array(ArrayType *array, const char *what, int *count);
+extern int	crm_check_parameters(CrmModel model, ArrayType *array, double *p);
+extern CrmModel crm_rate_model(FunctionCallInfo fcinfo, int argument);
+
+static inline void
+crm_check_measure(double value, const char *name)
+{
+	if (unlikely(!(value >= 0 && value <= CRM_MAX_MEASURE)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite and not negative, not %g", name, value)));
+}
+
+/* A result that is no number has only one reason. */
+static inline double
+crm_check_result(double value)
+{
+	if (unlikely(isnan(value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the horizon is too long for this model"),
+				 errdetail("More purchases would be expected than can be summed.")));
+	return value;
+}
 
 #endif							/* CRM_INSIGHT_H */

@@ -61,8 +61,8 @@ parameters_error(CrmModel model, const char *detail)
  * The parameters of a model from its array; error 22023 saying what they
  * must be.  Returns k of the CNBD models, else 1.
  */
-static int
-check_parameters(CrmModel model, ArrayType *array, double *p)
+int
+crm_check_parameters(CrmModel model, ArrayType *array, double *p)
 {
 	int			count;
 	int			expected = crm_model_parameters(model);
@@ -139,7 +139,7 @@ predictor(FunctionCallInfo fcinfo, int argument, int model)
 		pfree(last->array);
 	last->array = NULL;
 	last->size = 0;
-	last->rate.regularity = check_parameters(model, DatumGetArrayTypeP(PointerGetDatum(array)), last->rate.p);
+	last->rate.regularity = crm_check_parameters(model, DatumGetArrayTypeP(PointerGetDatum(array)), last->rate.p);
 	last->rate.model = model;
 	last->array = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, size);
 	memcpy(last->array, array, size);
@@ -149,27 +149,6 @@ predictor(FunctionCallInfo fcinfo, int argument, int model)
 		for (int i = 0; i < KEPT; i++)
 			last->kept[i].expected = NAN;
 	return last;
-}
-
-static inline void
-check_measure(double value, const char *name)
-{
-	if (unlikely(!(value >= 0 && value <= CRM_MAX_MEASURE)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be finite and not negative, not %g", name, value)));
-}
-
-/* A result that is no number has only one reason. */
-static inline double
-check_result(double value)
-{
-	if (unlikely(isnan(value)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the horizon is too long for this model"),
-				 errdetail("More purchases would be expected than can be summed.")));
-	return value;
 }
 
 /* crm_rate_expected_alive(), kept. */
@@ -190,11 +169,11 @@ expected_alive(FunctionCallInfo fcinfo, Predictor *predictor, double x, double t
 	if (predictor->computed < KEEP_TRIAL)
 		predictor->computed++;
 	else if (predictor->found < KEEP_TRIAL / 8)
-		return check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
+		return crm_check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
 	if (predictor->kept == NULL)
 	{
 		if (predictor->computed < KEEP_AFTER)
-			return check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
+			return crm_check_result(crm_rate_expected_alive(rate, x, t_x, t, horizon, stays));
 		predictor->kept = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, KEPT * sizeof(Kept));
 		for (int i = 0; i < KEPT; i++)
 			predictor->kept[i].expected = NAN;
@@ -215,7 +194,7 @@ expected_alive(FunctionCallInfo fcinfo, Predictor *predictor, double x, double t
 		kept->t_x = t_x;
 		kept->t = t;
 		kept->horizon = horizon;
-		check_result(kept->expected);
+		crm_check_result(kept->expected);
 	}
 	else if (predictor->computed < KEEP_TRIAL)
 		predictor->found++;
@@ -244,7 +223,7 @@ rate_alive(FunctionCallInfo fcinfo, CrmModel model)
 	{
 		double		later = PG_GETARG_FLOAT8(4);
 
-		check_measure(later, "later");
+		crm_check_measure(later, "later");
 		(void) expected_alive(fcinfo, p, x, t_x, t, later, &stays);
 	}
 	PG_RETURN_FLOAT8(stays * crm_rate_alive(&p->rate, x, t_x, t));
@@ -261,7 +240,7 @@ rate_expected(FunctionCallInfo fcinfo, CrmModel model)
 	CUSTOMER_ARGUMENTS;
 
 	crm_check_customer(x, t_x, t);
-	check_measure(horizon, "horizon");
+	crm_check_measure(horizon, "horizon");
 	PG_RETURN_FLOAT8(crm_rate_alive(&p->rate, x, t_x, t) *
 					 expected_alive(fcinfo, p, x, t_x, t, horizon, &stays));
 }
@@ -277,7 +256,7 @@ rate_probability(FunctionCallInfo fcinfo, CrmModel model)
 	CUSTOMER_ARGUMENTS;
 
 	crm_check_customer(x, t_x, t);
-	check_measure(horizon, "horizon");
+	crm_check_measure(horizon, "horizon");
 	if (purchases < 0 || purchases > CRM_MAX_PURCHASES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -300,7 +279,7 @@ rate_dert(FunctionCallInfo fcinfo, CrmModel model)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("discount must be greater than 0, not %g", discount),
 				 errdetail("Without a discount an endless horizon can have an infinite value.")));
-	PG_RETURN_FLOAT8(check_result(crm_rate_discounted(&p->rate, x, t_x, t, HUGE_VAL, discount)));
+	PG_RETURN_FLOAT8(crm_check_result(crm_rate_discounted(&p->rate, x, t_x, t, HUGE_VAL, discount)));
 }
 
 #define RATE_FUNCTION(name, verb, model) \
@@ -325,8 +304,8 @@ RATE_FUNCTIONS(bg_cnbd, CRM_BG_CNBD)
 RATE_FUNCTIONS(mbg_cnbd, CRM_MBG_CNBD)
 
 /* The timing model named by an argument; error 22023 for any other. */
-static CrmModel
-rate_model(FunctionCallInfo fcinfo, int argument)
+CrmModel
+crm_rate_model(FunctionCallInfo fcinfo, int argument)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 	int			model = crm_model_by_name(name);
@@ -341,8 +320,6 @@ rate_model(FunctionCallInfo fcinfo, int argument)
 
 PG_FUNCTION_INFO_V1(crm_customer_value);
 PG_FUNCTION_INFO_V1(crm_covariate_parameters);
-PG_FUNCTION_INFO_V1(crm_alive_interval);
-PG_FUNCTION_INFO_V1(crm_expected_interval);
 PG_FUNCTION_INFO_V1(crm_gamma_gamma_spend);
 PG_FUNCTION_INFO_V1(crm_bg_bb_alive_later);
 PG_FUNCTION_INFO_V1(crm_bg_bb_expected_purchases);
@@ -371,7 +348,7 @@ crm_customer_value(PG_FUNCTION_ARGS)
 	for (int i = 0; i < 8; i++)
 		if (PG_ARGISNULL(i))
 			PG_RETURN_NULL();
-	p = predictor(fcinfo, 1, rate_model(fcinfo, 0));
+	p = predictor(fcinfo, 1, crm_rate_model(fcinfo, 0));
 	x = PG_GETARG_FLOAT8(2);
 	t_x = PG_GETARG_FLOAT8(3);
 	t = PG_GETARG_FLOAT8(4);
@@ -379,15 +356,15 @@ crm_customer_value(PG_FUNCTION_ARGS)
 	horizon = PG_GETARG_FLOAT8(6);
 	discount = PG_GETARG_FLOAT8(7);
 	crm_check_customer(x, t_x, t);
-	check_measure(spend, "spend");
-	check_measure(discount, "discount");
+	crm_check_measure(spend, "spend");
+	crm_check_measure(discount, "discount");
 	if (!(horizon >= 0) || (isinf(horizon) && (discount == 0 || !PG_ARGISNULL(8))))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("horizon must be finite and not negative, not %g", horizon),
 				 errhint("Only with a continuous discount greater than 0 can it be infinite.")));
 	if (isfinite(horizon))
-		check_measure(horizon, "horizon");
+		crm_check_measure(horizon, "horizon");
 	if (PG_ARGISNULL(8))
 		purchases = crm_rate_discounted(&p->rate, x, t_x, t, horizon, discount);
 	else
@@ -401,7 +378,7 @@ crm_customer_value(PG_FUNCTION_ARGS)
 							CRM_MAX_VALUE_PERIODS, period)));
 		purchases = crm_rate_discounted_periods(&p->rate, x, t_x, t, horizon, discount, period);
 	}
-	PG_RETURN_FLOAT8(spend * check_result(purchases));
+	PG_RETURN_FLOAT8(spend * crm_check_result(purchases));
 }
 
 /*
@@ -411,7 +388,7 @@ crm_customer_value(PG_FUNCTION_ARGS)
 Datum
 crm_covariate_parameters(PG_FUNCTION_ARGS)
 {
-	CrmModel	model = rate_model(fcinfo, 0);
+	CrmModel	model = crm_rate_model(fcinfo, 0);
 	int			natural = crm_model_parameters(model);
 	int			count,
 				m;
@@ -454,102 +431,6 @@ crm_covariate_parameters(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_ARRAYTYPE_P(construct_array(result, natural, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
 										  TYPALIGN_DOUBLE));
-}
-
-/* Intervals -------------------------------------------------------------------------------------------------- */
-
-/* (model, parameters, covariance, x, t_x, t [, horizon], level) */
-static Datum
-rate_interval(FunctionCallInfo fcinfo, bool alive)
-{
-	CrmModel	model = rate_model(fcinfo, 0);
-	ArrayType  *covariance = PG_GETARG_ARRAYTYPE_P(2);
-	double		x = PG_GETARG_FLOAT8(3);
-	double		t_x = PG_GETARG_FLOAT8(4);
-	double		t = PG_GETARG_FLOAT8(5);
-	double		horizon = alive ? 0 : PG_GETARG_FLOAT8(6);
-	double		level = PG_GETARG_FLOAT8(alive ? 6 : 7);
-	int			n = crm_model_parameters(model);
-	CrmRate		rate;
-	TupleDesc	desc;
-	Datum		value[3];
-	bool		null[3] = {false};
-	double		estimate;
-	double		slope[4];
-	double		variance = 0;
-
-	rate.model = model;
-	rate.regularity = check_parameters(model, PG_GETARG_ARRAYTYPE_P(1), rate.p);
-	crm_check_customer(x, t_x, t);
-	check_measure(horizon, "horizon");
-	if (!(level > 0 && level < 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("level must be between 0 and 1, not %g", level)));
-	if (ARR_NDIM(covariance) != 2 || ARR_DIMS(covariance)[0] != n || ARR_DIMS(covariance)[1] != n)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("covariance must be a matrix of %d times %d", n, n)));
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 3)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the result must be of type crm.estimate")));
-
-	estimate = check_result(alive ? crm_rate_alive(&rate, x, t_x, t) : crm_rate_expected(&rate, x, t_x, t, horizon));
-	value[0] = value[1] = value[2] = Float8GetDatum(estimate);
-	/* On the scale where the interval cannot leave the range. */
-	if (estimate > 0 && !(alive && estimate >= 1))
-	{
-		if (array_contains_nulls(covariance))
-			null[1] = null[2] = true;
-		else
-		{
-			float8	   *cell = (float8 *) ARR_DATA_PTR(covariance);
-			double		middle = alive ? log(estimate / (1 - estimate)) : log(estimate);
-			double		half;
-
-			for (int i = 0; i < n; i++)
-			{
-				CrmRate		moved = rate;
-				double		step = rate.p[i] * 1e-4;
-				double		side[2];
-
-				for (int j = 0; j < 2; j++)
-				{
-					double		p;
-
-					moved.p[i] = rate.p[i] + (j == 0 ? step : -step);
-					p = alive ? crm_rate_alive(&moved, x, t_x, t) : crm_rate_expected(&moved, x, t_x, t, horizon);
-					side[j] = alive ? log(p / (1 - p)) : log(p);
-				}
-				slope[i] = step > 0 ? (side[0] - side[1]) / (2 * step) : 0;
-			}
-			for (int i = 0; i < n; i++)
-				for (int j = 0; j < n; j++)
-					variance += slope[i] * slope[j] * cell[i * n + j];
-			half = crm_normal_quantile(0.5 + level / 2) * sqrt(Max(variance, 0));
-			if (isfinite(half))
-			{
-				value[1] = Float8GetDatum(alive ? 1 / (1 + exp(half - middle)) : exp(middle - half));
-				value[2] = Float8GetDatum(alive ? 1 / (1 + exp(-half - middle)) : exp(middle + half));
-			}
-			else
-				null[1] = null[2] = true;
-		}
-	}
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), value, null)));
-}
-
-Datum
-crm_alive_interval(PG_FUNCTION_ARGS)
-{
-	return rate_interval(fcinfo, true);
-}
-
-Datum
-crm_expected_interval(PG_FUNCTION_ARGS)
-{
-	return rate_interval(fcinfo, false);
 }
 
 /* The other models --------------------------------------------------------------------------------------------- */

@@ -550,7 +550,7 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
     ('customer_channel customer_history', 'select', 'select', 'select', 'select', 'select'),
     ('audience channel_hour channel_prior contact_decision contact_need installation message_event model model_calibration suppression',
      'select', 'select', 'select', 'select', ''),
-    ('best_channel best_hour channel_performance channel_preference churn_risk contact_permission customer_360 customer_prior customer_responsibility customer_value decision_outcome fit_progress message_thread model_fit objective_progress outbox_overview outbox_problem partner_scorecard responsibility_gap responsibility_overlap rfm',
+    ('best_channel best_hour channel_performance channel_preference churn_risk contact_permission customer_360 customer_feature customer_prior customer_responsibility customer_value decision_outcome fit_progress machine_activity message_thread model_fit objective_progress outbox_overview outbox_problem partner_scorecard responsibility_gap responsibility_overlap rfm',
      'select', 'select', 'select', 'select', ''),
     ('customer_directory', 'select', 'select', 'select', 'select', 'select'),
     -- Partners
@@ -561,7 +561,7 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
      'select (handover_id, responsibility_id, from_partner_id, to_partner_id, reason, offered_at, due_at, closed_at, status, answer, new_responsibility_id, follows_handover_id)'),
     ('joint_controller model_tracking objective partner_publication', 'select', 'select', 'select, insert, update, delete', 'select, insert, update, delete', ''),
     -- Rules
-    ('access_table attribute audience_rule channel_policy choice_policy contact_cap contact_rule country handover_rule holiday holiday_rule legal_basis outcome_effect purpose quiet_rule required_duty value_chain',
+    ('access_table attribute audience_rule channel_policy choice_policy contact_cap contact_rule country handover_rule holiday holiday_rule feature_level legal_basis machine_rule outcome_effect purpose quiet_rule required_duty value_chain',
      'select', 'select', 'select', 'select, insert, update, delete', ''),
     ('access_right', 'select', 'select', 'select', 'select', ''),
     ('access_role audience_partner opt_in', '', '', '', 'select', ''),
@@ -573,7 +573,7 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
     ('accept_handover() answer_handover() decline_handover() offer_handover() register_deal() release_deal()', '', '', 'execute', 'execute', 'execute'),
     ('begin_send() cancel_message() choose_channel() choose_channels() claim_messages() complete_message() confirm_opt_in() contact_options() extend_lease() fail_message() keyed_digest() queue_message() receive_message() report_event() request_opt_in() suppress() unsubscribe() unsubscribe_message() unsubscribe_preview() unsubscribe_token()',
      '', 'execute', 'execute', 'execute', ''),
-    ('absorb() analyse() answered_by() check_handover_by() close_windows() contact_check() contact_check_locked() contact_digest() deal_taken_until() expire_handovers() expire_leases() first_purchases() fit_models() history_of() interaction_implies() lift_objection() lock_answered() lock_responsibilities() make_current() offer_next_handover() recompute_histories() refresh_hours() requeue_message() resolve_message() sees_customer()',
+    ('absorb() analyse() answered_by() check_handover_by() close_windows() contact_check() contact_digest() deal_taken_until() expire_handovers() expire_leases() first_purchases() fit_models() history_of() interaction_implies() lift_objection() lock_answered() lock_responsibilities() machine_rule_of() make_current() offer_next_handover() reclassify_machines() recompute_histories() refresh_hours() refresh_priors() requeue_message() resolve_message() sees_customer()',
      '', '', 'execute', 'execute', ''),
     ('apply_access() create_partner_publication() enable_partner_access() grant_access() place_customers() rebuild() rebuild_audiences() rebuild_channels() rebuild_histories() refresh_audiences() revoke_access() setup()',
      '', '', '', 'execute', ''),

@@ -66,7 +66,8 @@ COMMENT ON COLUMN crm.channel_preference.prior_success IS 'successes that the pr
 COMMENT ON COLUMN crm.channel_preference.prior_failure IS 'failures that the prior is worth';
 
 -- The window is ordered so that the best comes first; scores are read again for the best alone. What is asked of the others
--- (arrays, the next best) is computed only where a query selects it.
+-- (arrays, the next best) is computed only where a query selects it. The prior is joined by a range of one channel: of an equality with
+-- what comes out of a DISTINCT the planner expects a twentieth of the rows, and then probes where it should hash.
 CREATE VIEW crm.best_channel WITH (security_invoker = true) AS
 SELECT s.customer_id,
        s.channel::text AS channel,
@@ -103,9 +104,9 @@ FROM (SELECT q.*,
                    v.response_value * coalesce(crm.score_mean(t.score, p.a, p.b, now()), p.a / (p.a + p.b)) - y.unit_cost AS value,
                    greatest(t.last_outbound_at, t.last_inbound_at) AS last_contact_at
             FROM crm.contact_permission AS m
-            JOIN crm.customer_prior AS p ON p.customer_id = m.customer_id AND p.channel = m.channel
+            JOIN crm.customer_prior AS p ON p.customer_id = m.customer_id AND p.channel >= m.channel AND p.channel <= m.channel
             JOIN (SELECT y.channel, y.unit_cost::double precision AS unit_cost FROM crm.channel_policy AS y) AS y
-                ON y.channel = m.channel
+                ON y.channel = p.channel
             CROSS JOIN (SELECT v.response_value::double precision AS response_value
                         FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
             LEFT JOIN crm.customer_channel AS t ON t.customer_id = m.customer_id AND t.channel = m.channel
@@ -189,6 +190,7 @@ COMMENT ON COLUMN crm.contact_decision.next_at IS 'when a refused channel will b
 CREATE INDEX contact_decision_customer ON crm.contact_decision (customer_id, decided_at DESC);
 COMMENT ON INDEX crm.contact_decision_customer IS 'a customer''s newest decisions first';
 
+-- The log is written by these functions alone, so they run as its owner.
 -- In functions of their own, so that their plans do not depend on what the planner believes of the arrays: here nothing is scanned whole,
 -- there two results of functions are joined by hashing.
 CREATE FUNCTION crm.channel_outlook(customer_ids bigint[], at timestamptz DEFAULT now())
@@ -212,7 +214,7 @@ CREATE FUNCTION crm.choose_channels(customer_ids bigint[], purpose text DEFAULT 
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, propensity double precision,
                    mean double precision, expected_value double precision, decision_id bigint,
                    channels crm.channel[], means double precision[], propensities double precision[], reason text, next_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     base bigint := coalesce(choose_channels.seed, (random() * 9007199254740991)::bigint);

@@ -323,34 +323,38 @@ SELECT v.customer_id, v.currency, v.kind AS model, v.x AS repeat_purchases,
        crm.alive(v.kind, v.parameters, v.x, v.t_x, v.t) AS alive,
        crm.expected(v.kind, v.parameters, v.x, v.t_x, v.t, 30 / 7.0) AS expected_30_days,
        crm.expected(v.kind, v.parameters, v.x, v.t_x, v.t, 90 / 7.0) AS expected_90_days,
-       (v.year).value AS expected_365_days,
-       (v.year).lower AS expected_365_days_lower,
-       (v.year).upper AS expected_365_days_upper,
-       v.spend AS expected_spend,
-       crm.customer_value(v.kind, v.parameters, v.x, v.t_x, v.t, v.spend, 365 / 7.0, v.discount) AS value_365_days,
-       (v.year).lower * v.spend AS value_365_days_lower,
-       (v.year).upper * v.spend AS value_365_days_upper
+       (w.year).value AS expected_365_days,
+       (w.year).lower AS expected_365_days_lower,
+       (w.year).upper AS expected_365_days_upper,
+       (w.spend).value AS expected_spend,
+       (w.spend).lower AS expected_spend_lower,
+       (w.spend).upper AS expected_spend_upper,
+       coalesce((w.value).value, crm.customer_value(v.kind, v.parameters, v.x, v.t_x, v.t, (w.spend).value,
+                                                    365 / 7.0, v.discount)) AS value_365_days,
+       (w.value).lower AS value_365_days_lower,
+       (w.value).upper AS value_365_days_upper
 FROM (SELECT h.customer_id, h.currency, m.kind, m.parameters, crm.x(h.history)::double precision AS x,
              crm.t_x(h.history) AS t_x, crm.age(h.history, now()) AS t,
-             CASE WHEN m.covariance IS NULL
-                  THEN ROW (crm.expected(m.kind, m.parameters, crm.x(h.history), crm.t_x(h.history), crm.age(h.history, now()), 365 / 7.0),
-                            NULL, NULL)::crm.estimate
-                  ELSE crm.expected_interval(m.kind, m.parameters, m.covariance, crm.x(h.history), crm.t_x(h.history),
-                                             crm.age(h.history, now()), 365 / 7.0) END AS year,
-             coalesce(crm.gamma_gamma_spend(s.parameters, crm.x(h.history), crm.mean_spend(h.history)),
-                      crm.mean_spend(h.history),
-                      (crm.total_spend(h.history) / crm.purchase_days(h.history))::double precision) AS spend,
-             ln(1.1) * 7 / 365 AS discount
+             coalesce(crm.mean_spend(h.history), (crm.total_spend(h.history) / crm.purchase_days(h.history))::double precision) AS own_spend,
+             m.covariance, s.parameters AS spend_parameters, s.covariance AS spend_covariance, crm.mean_spend(h.history) AS m_x,
+             (ln(1.1) * 7 / 365)::double precision AS discount
       FROM crm.customer_history AS h
       JOIN crm.customer AS c USING (customer_id)
       JOIN LATERAL (SELECT m.kind, m.parameters, m.covariance FROM crm.model AS m
                     WHERE m.is_current AND m.kind <> 'gamma_gamma' AND m.currency = h.currency
                       AND (m.peer_group = c.peer_group OR m.peer_group IS NULL)
                     ORDER BY m.peer_group NULLS LAST LIMIT 1) AS m ON true
-      LEFT JOIN LATERAL (SELECT s.parameters FROM crm.model AS s
+      LEFT JOIN LATERAL (SELECT s.parameters, s.covariance FROM crm.model AS s
                          WHERE s.is_current AND s.kind = 'gamma_gamma' AND s.currency = h.currency
                            AND (s.peer_group = c.peer_group OR s.peer_group IS NULL)
-                         ORDER BY s.peer_group NULLS LAST LIMIT 1) AS s ON true) AS v;
+                         ORDER BY s.peer_group NULLS LAST LIMIT 1) AS s ON true) AS v
+-- OFFSET 0 lets each interval be computed once, and only where it is asked for. Without one, an estimate is its value alone.
+CROSS JOIN LATERAL (SELECT coalesce(crm.expected_interval(v.kind, v.parameters, v.covariance, v.x, v.t_x, v.t, 365 / 7.0),
+                                    ROW (crm.expected(v.kind, v.parameters, v.x, v.t_x, v.t, 365 / 7.0), NULL, NULL)::crm.estimate) AS year,
+                           coalesce(crm.spend_interval(v.spend_parameters, v.spend_covariance, v.x, v.m_x),
+                                    ROW (coalesce(crm.gamma_gamma_spend(v.spend_parameters, v.x, v.m_x), v.own_spend), NULL, NULL)::crm.estimate) AS spend,
+                           crm.value_interval(v.kind, v.parameters, v.covariance, v.spend_parameters, v.spend_covariance,
+                                              v.x, v.t_x, v.t, v.m_x, 365 / 7.0, v.discount) AS value OFFSET 0) AS w;
 COMMENT ON VIEW crm.customer_value IS 'what each buyer is expected to buy and to be worth, by the models in force, as of now';
 COMMENT ON COLUMN crm.customer_value.customer_id IS 'customer';
 COMMENT ON COLUMN crm.customer_value.currency IS 'currency (ISO 4217)';
@@ -363,9 +367,11 @@ COMMENT ON COLUMN crm.customer_value.expected_365_days IS 'expected purchases in
 COMMENT ON COLUMN crm.customer_value.expected_365_days_lower IS 'lower bound of the 95 % interval of that expectation';
 COMMENT ON COLUMN crm.customer_value.expected_365_days_upper IS 'upper bound of that interval';
 COMMENT ON COLUMN crm.customer_value.expected_spend IS 'expected value of a purchase (Gamma-Gamma model; without one the customer''s own mean)';
+COMMENT ON COLUMN crm.customer_value.expected_spend_lower IS 'lower bound of the 95 % interval of that expectation; null without a Gamma-Gamma model';
+COMMENT ON COLUMN crm.customer_value.expected_spend_upper IS 'upper bound of that interval';
 COMMENT ON COLUMN crm.customer_value.value_365_days IS 'expected spend of the next 365 days, discounted at 10 % a year';
-COMMENT ON COLUMN crm.customer_value.value_365_days_lower IS 'lower bound by that of the expected purchases, not discounted';
-COMMENT ON COLUMN crm.customer_value.value_365_days_upper IS 'upper bound by that of the expected purchases, not discounted';
+COMMENT ON COLUMN crm.customer_value.value_365_days_lower IS 'lower bound of the 95 % interval of that expectation, from what is not known of buying and of spending; null where either is not known';
+COMMENT ON COLUMN crm.customer_value.value_365_days_upper IS 'upper bound of that interval';
 
 CREATE VIEW crm.churn_risk WITH (security_invoker = true) AS
 SELECT r.customer_id, r.currency, 1 - r.alive AS risk, r.alive, r.repeat_purchases, r.last_purchase_at, r.days_since, r.usual_days,

@@ -20,6 +20,8 @@ CREATE TABLE crm.interaction (
     analysed_at timestamptz,
     open_outcome crm.outcome,
     window_closed_at timestamptz,
+    reported_outcome crm.outcome,
+    machine_rule_id bigint,
     UNIQUE (source, external_id),
     CONSTRAINT interaction_external_id_needs_source CHECK (external_id IS NULL OR source IS NOT NULL)
 );
@@ -43,12 +45,15 @@ COMMENT ON COLUMN crm.interaction.external_id IS 'its key there; unique with the
 COMMENT ON COLUMN crm.interaction.analysed_at IS 'when the derived tables took it in; null: waits for crm.analyse(). Set by the database alone';
 COMMENT ON COLUMN crm.interaction.open_outcome IS 'the outcome before the response window closed on it unanswered; a late answer restores it';
 COMMENT ON COLUMN crm.interaction.window_closed_at IS 'when its response window was closed';
+COMMENT ON COLUMN crm.interaction.reported_outcome IS 'opened or clicked, where a rule of crm.machine_rule says that a machine did it: outcome is then what was known before, or delivered';
+COMMENT ON COLUMN crm.interaction.machine_rule_id IS 'the rule that says so; no foreign key, since a rule that goes takes its word back. Set by the database alone';
 
 CREATE INDEX interaction_timeline ON crm.interaction (customer_id, occurred_at DESC, interaction_id DESC);
 CREATE INDEX interaction_waiting ON crm.interaction (interaction_id) WHERE analysed_at IS NULL;
 CREATE INDEX interaction_window ON crm.interaction (channel, occurred_at)
     WHERE direction = 'outbound' AND window_closed_at IS NULL AND outcome IN ('sent', 'delivered', 'opened');
 CREATE INDEX interaction_unanswered ON crm.interaction (customer_id, channel, occurred_at) WHERE open_outcome IS NOT NULL;
+CREATE INDEX interaction_machine ON crm.interaction (occurred_at) WHERE outcome IN ('opened', 'clicked') OR reported_outcome IS NOT NULL;
 CREATE INDEX interaction_contact_point ON crm.interaction (contact_point_id) WHERE contact_point_id IS NOT NULL;
 CREATE INDEX interaction_campaign ON crm.interaction (campaign_id, occurred_at) WHERE campaign_id IS NOT NULL;
 CREATE INDEX interaction_message ON crm.interaction (message_id) WHERE message_id IS NOT NULL;
@@ -57,6 +62,7 @@ COMMENT ON INDEX crm.interaction_timeline IS 'a customer''s newest interactions 
 COMMENT ON INDEX crm.interaction_waiting IS 'what crm.analyse() has still to take in';
 COMMENT ON INDEX crm.interaction_window IS 'outbound contacts whose response window is open';
 COMMENT ON INDEX crm.interaction_unanswered IS 'contacts that a late answer would answer';
+COMMENT ON INDEX crm.interaction_machine IS 'openings and clicks, of people and of machines';
 COMMENT ON INDEX crm.interaction_contact_point IS 'interactions by contact point';
 COMMENT ON INDEX crm.interaction_campaign IS 'interactions by campaign';
 COMMENT ON INDEX crm.interaction_message IS 'interactions by message';

@@ -106,7 +106,10 @@ BEGIN
     RETURN QUERY
     WITH request AS MATERIALIZED (
         SELECT r.ordinal, r.customer_id, r.channel, r.contact_point_id, r.purpose, r.at, r.message_id, c.country,
-               c.attributes ->> 'region' AS region, crm.contact_zone(c.time_zone, c.country) AS zone,
+               c.attributes ->> 'region' AS region,
+               -- crm.contact_zone(), written out: a function in SQL would be planned anew by every call.
+               coalesce(c.time_zone, (SELECT g.time_zone FROM crm.country AS g WHERE g.country = c.country),
+                        (SELECT g.time_zone FROM crm.country AS g WHERE g.country = 'ZZ'), 'UTC') AS zone,
                coalesce(u.is_advertising, true) AS is_advertising, coalesce(u.is_capped, true) AS is_capped,
                coalesce(u.keeps_quiet, true) AS keeps_quiet,
                coalesce(n.strength, 40) AS strength, coalesce(n.basis, 'consent') AS basis
@@ -249,6 +252,7 @@ DECLARE
         "bounced": [], "cancelled": []}';
     checked record;
     sending boolean := false;
+    gone boolean := false;
 BEGIN
     IF tg_op = 'DELETE' THEN
         IF old.status IN ('leased', 'sending', 'unknown') THEN
@@ -268,8 +272,10 @@ BEGIN
         new.queued_at := now(); new.queued_by := session_user;
     ELSE
         -- A message whose contact point is deleted goes nowhere else by itself.
-        IF new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL AND new.status IN ('ready', 'leased')
-           AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id) THEN
+        IF new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL THEN
+            gone := NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id);
+        END IF;
+        IF gone AND new.status IN ('ready', 'leased') THEN
             new.status := 'cancelled';
             new.refusal := 'message_contact_point';
         END IF;
@@ -282,7 +288,7 @@ BEGIN
                IS DISTINCT FROM (old.message_id, old.customer_id, old.channel, old.purpose, old.queued_at, old.queued_by)
            OR old.status <> 'ready' AND (new.subject, new.body, new.parameters) IS DISTINCT FROM (old.subject, old.body, old.parameters)
            OR new.consent_id IS DISTINCT FROM old.consent_id
-           OR new.contact_point_id IS DISTINCT FROM old.contact_point_id AND old.status <> 'ready' AND new.contact_point_id IS NOT NULL THEN
+           OR new.contact_point_id IS DISTINCT FROM old.contact_point_id AND old.status <> 'ready' AND NOT gone THEN
             RAISE check_violation USING
                 MESSAGE = format('message %s is %s and can no longer be changed in this', old.message_id, old.status),
                 DETAIL = 'To whom, over which channel and what for never changes; what it says and where to only while it is ready.',

@@ -48,7 +48,7 @@ BEGIN
     END IF;
     -- The contact has come as far as the furthest report, in whatever order reports arrive; what ends it counts most.
     UPDATE crm.interaction AS i
-    SET outcome = report_event.outcome, open_outcome = NULL, details = coalesce(i.details, '{}') || coalesce(report_event.details, '{}')
+    SET outcome = report_event.outcome, open_outcome = NULL, details = coalesce(i.details, '{}') || coalesce(report_event.details, '{}') || jsonb_build_object('reported_at', report_event.occurred_at)
     WHERE i.message_id = report_event.message_id AND i.source = 'crm.message'
       AND coalesce(array_position('{sent,delivered,opened,unanswered,clicked,replied,converted,bounced,unsubscribed,complained}'::crm.outcome[], report_event.outcome), 1)
           > coalesce(array_position('{sent,delivered,opened,unanswered,clicked,replied,converted,bounced,unsubscribed,complained}'::crm.outcome[], i.outcome), 1)

@@ -128,8 +128,7 @@ DECLARE
     sending crm.message;
 BEGIN
     -- The customer is locked before the message, as by all who take permissions away.
-    SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
-    PERFORM crm.check_lease(sending, token, '{leased}');
+    SELECT m.customer_id, m.channel INTO sending.customer_id, sending.channel FROM crm.message AS m WHERE m.message_id = message_id;
     PERFORM FROM crm.contact_point AS p WHERE p.customer_id = sending.customer_id AND p.channel = sending.channel
     ORDER BY p.contact_point_id FOR SHARE;
     PERFORM FROM crm.customer AS c WHERE c.customer_id = sending.customer_id FOR NO KEY UPDATE;

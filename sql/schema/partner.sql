@@ -186,6 +186,11 @@ REVOKE ALL ON FUNCTION crm.partner_responsibility_before() FROM PUBLIC;
 CREATE TRIGGER partner_responsibility_before BEFORE INSERT OR UPDATE ON crm.partner_responsibility
     FOR EACH STATEMENT EXECUTE FUNCTION crm.partner_responsibility_before();
 COMMENT ON TRIGGER partner_responsibility_before ON crm.partner_responsibility IS 'sessions that write responsibilities wait in line';
+-- Whoever deletes some and then writes others must be in line before it locks a row; who deletes a customer is not: it has
+-- locked that one already, and whoever is in line may wait for it.
+CREATE TRIGGER partner_responsibility_delete BEFORE DELETE ON crm.partner_responsibility
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION crm.partner_responsibility_before();
+COMMENT ON TRIGGER partner_responsibility_delete ON crm.partner_responsibility IS 'sessions that delete responsibilities wait in line, but not those that delete customers';
 
 -- Which responsibilities reach which customers: by name, by territory, or everywhere. The planner expands these two
 -- functions in place, so that a filter on the customer goes to the indexes. IS TRUE keeps the time away from those of the

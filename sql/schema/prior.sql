@@ -37,10 +37,10 @@ COMMENT ON COLUMN crm.channel_prior.method IS 'regression: each customer has a p
 COMMENT ON COLUMN crm.channel_prior.prior_success IS 'first parameter of the Beta prior common to all customers';
 COMMENT ON COLUMN crm.channel_prior.prior_failure IS 'second parameter of that prior';
 COMMENT ON COLUMN crm.channel_prior.features IS 'columns of crm.customer_feature that were used, in their order';
-COMMENT ON COLUMN crm.channel_prior.weights IS 'logit of the prior''s mean: intercept, then a weight for each feature in standard deviations from its mean';
+COMMENT ON COLUMN crm.channel_prior.weights IS 'logit of the prior''s mean: intercept, then a weight for a unit of each feature';
 COMMENT ON COLUMN crm.channel_prior.strength IS 'how many observations a customer''s prior is worth: the sum of its parameters';
-COMMENT ON COLUMN crm.channel_prior.means IS 'mean of each feature over the customers where it is known; counts for those where it is not';
-COMMENT ON COLUMN crm.channel_prior.deviations IS 'standard deviation of each feature; 1 where it is the same for all';
+COMMENT ON COLUMN crm.channel_prior.means IS 'mean of each feature over the customers where it is known; stands for it where it is not';
+COMMENT ON COLUMN crm.channel_prior.deviations IS 'standard deviation of each feature; 1 where it is the same for all. A weight times it tells how much a feature matters';
 COMMENT ON COLUMN crm.channel_prior.customers IS 'customers it was fitted on';
 COMMENT ON COLUMN crm.channel_prior.successes IS 'their successes, decayed';
 COMMENT ON COLUMN crm.channel_prior.failures IS 'their failures, decayed';
@@ -55,16 +55,298 @@ CREATE INDEX channel_prior_history ON crm.channel_prior (channel, fitted_at DESC
 COMMENT ON INDEX crm.channel_prior_current IS 'one prior in force for each channel';
 COMMENT ON INDEX crm.channel_prior_history IS 'priors of a channel, newest first';
 
-CREATE VIEW crm.customer_prior WITH (security_invoker = true) AS
-SELECT c.customer_id, p.channel,
-       coalesce(f.prior_success, p.prior_success) AS a,
-       coalesce(f.prior_failure, p.prior_failure) AS b
+-- Features ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE crm.feature_level (
+    feature text,
+    position integer CHECK (position BETWEEN 1 AND 3),
+    level text NOT NULL,
+    PRIMARY KEY (feature, position),
+    UNIQUE (feature, level),
+    CONSTRAINT feature_level_feature CHECK (feature IN ('country', 'language', 'peer_group') AND (position = 1 OR feature = 'peer_group'))
+);
+COMMENT ON TABLE crm.feature_level IS
+    'the commonest country, language and three peer groups, which crm.customer_feature tells from the others; crm.refresh_priors() fills what is missing and changes nothing';
+COMMENT ON COLUMN crm.feature_level.feature IS 'country, language or peer_group';
+COMMENT ON COLUMN crm.feature_level.position IS '1, or 1 to 3 for peer groups';
+COMMENT ON COLUMN crm.feature_level.level IS 'the country, language or peer group';
+
+CREATE VIEW crm.customer_feature WITH (security_invoker = true) AS
+SELECT c.customer_id,
+       c.kind = 'organisation' AS is_organisation,
+       c.kind = 'household' AS is_household,
+       (CURRENT_DATE - c.birth_date) / 365.25::double precision AS age,
+       c.birth_date IS NOT NULL AS age_known,
+       c.country <> (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = 'country' AND l.position = 1) AS is_foreign,
+       c.language <> (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = 'language' AND l.position = 1) AS is_other_language,
+       coalesce(c.peer_group = (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = 'peer_group' AND l.position = 1), false) AS peer_group_1,
+       coalesce(c.peer_group = (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = 'peer_group' AND l.position = 2), false) AS peer_group_2,
+       coalesce(c.peer_group = (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = 'peer_group' AND l.position = 3), false) AS peer_group_3,
+       ln(1 + greatest(date_part('epoch', now() - c.created_at), 0) / 86400) AS tenure,
+       h.purchases > 0 AS is_buyer,
+       ln(1 + h.purchases) AS purchases,
+       CASE WHEN h.purchases > 0
+            THEN ln(1 + greatest(date_part('epoch', now() - h.last_purchase), 0) / 86400) END AS recency
 FROM crm.customer AS c
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(crm.purchases(b.history)::double precision), 0) AS purchases, max(crm.last_purchase(b.history)) AS last_purchase
+    FROM crm.customer_history AS b
+    WHERE b.customer_id = c.customer_id) AS h;
+COMMENT ON VIEW crm.customer_feature IS
+    'what may tell, before any contact, how well a customer is reached: the key, then the features, numbers or booleans; null where not known. Replace it by a view with more columns at the end, and the next crm.refresh_priors() uses them';
+COMMENT ON COLUMN crm.customer_feature.customer_id IS 'customer';
+COMMENT ON COLUMN crm.customer_feature.is_organisation IS 'is it an organisation';
+COMMENT ON COLUMN crm.customer_feature.is_household IS 'is it a household';
+COMMENT ON COLUMN crm.customer_feature.age IS 'age in years';
+COMMENT ON COLUMN crm.customer_feature.age_known IS 'is the date of birth known';
+COMMENT ON COLUMN crm.customer_feature.is_foreign IS 'is the country another than the commonest';
+COMMENT ON COLUMN crm.customer_feature.is_other_language IS 'is the language another than the commonest';
+COMMENT ON COLUMN crm.customer_feature.peer_group_1 IS 'is the customer in the first peer group of crm.feature_level';
+COMMENT ON COLUMN crm.customer_feature.peer_group_2 IS 'in the second';
+COMMENT ON COLUMN crm.customer_feature.peer_group_3 IS 'in the third';
+COMMENT ON COLUMN crm.customer_feature.tenure IS 'how long we have known him: ln(1 + days)';
+COMMENT ON COLUMN crm.customer_feature.is_buyer IS 'has he bought';
+COMMENT ON COLUMN crm.customer_feature.purchases IS 'how often: ln(1 + purchases)';
+COMMENT ON COLUMN crm.customer_feature.recency IS 'how long ago was the last time: ln(1 + days)';
+
+-- A customer's prior --------------------------------------------------------------------------------------------------
+
+CREATE VIEW crm.customer_prior WITH (security_invoker = true) AS
+SELECT f.customer_id, p.channel,
+       CASE WHEN m.mean IS NOT NULL THEN greatest(r.strength * m.mean, 0.05) ELSE coalesce(r.prior_success, p.prior_success) END AS a,
+       CASE WHEN m.mean IS NOT NULL THEN greatest(r.strength * (1 - m.mean), 0.05) ELSE coalesce(r.prior_failure, p.prior_failure) END AS b
+FROM crm.customer_feature AS f
+-- Once for each customer, and only where a channel has a regression.
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN EXISTS (SELECT FROM crm.channel_prior AS e WHERE e.is_current AND e.method = 'regression')
+                THEN crm.feature_values(f) END AS features
+    OFFSET 0) AS v
 CROSS JOIN crm.channel_policy AS p
-LEFT JOIN crm.channel_prior AS f ON f.channel = p.channel AND f.is_current;
+LEFT JOIN crm.channel_prior AS r ON r.channel = p.channel AND r.is_current
+-- Once for both parameters, however often a query asks for them.
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.method = 'regression' THEN crm.beta_regression_mean(r.weights, v.features, r.means) END AS mean
+    OFFSET 0) AS m;
 COMMENT ON VIEW crm.customer_prior IS
     'the Beta prior of each customer on each channel: the regression''s by his features, the channel''s common one, or that of crm.channel_policy';
 COMMENT ON COLUMN crm.customer_prior.customer_id IS 'customer';
 COMMENT ON COLUMN crm.customer_prior.channel IS 'channel';
-COMMENT ON COLUMN crm.customer_prior.a IS 'successes that the prior is worth';
-COMMENT ON COLUMN crm.customer_prior.b IS 'failures that the prior is worth';
+COMMENT ON COLUMN crm.customer_prior.a IS 'successes that the prior is worth, at least 0.05 by a regression';
+COMMENT ON COLUMN crm.customer_prior.b IS 'failures that the prior is worth, at least 0.05 by a regression';
+
+-- Fitting -------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION crm.feature_names() RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = 'crm.customer_feature'::regclass AND a.attnum > 1 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION crm.feature_names() IS 'the features: the columns of crm.customer_feature after the key';
+
+CREATE FUNCTION crm.observed_trials(at timestamptz, every bigint) RETURNS TABLE
+    (customer_id bigint, channel crm.channel, success double precision, failure double precision, occurred_at timestamptz)
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 100000
+BEGIN ATOMIC
+    -- The planner takes an equality for rare: few customers are looked up, and of all of them the log is read through.
+    SELECT i.customer_id, i.channel, e.success, e.failure, i.occurred_at
+    FROM crm.customer AS c
+    JOIN crm.interaction AS i ON i.customer_id = c.customer_id
+    JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
+    WHERE every > 1 AND hashint8extended(c.customer_id, 0) % every = 0
+      AND i.occurred_at <= at AND i.analysed_at IS NOT NULL AND e.success + e.failure > 0
+    UNION ALL
+    SELECT i.customer_id, i.channel, e.success, e.failure, i.occurred_at
+    FROM crm.interaction AS i
+    JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
+    WHERE every = 1
+      AND i.occurred_at <= at AND i.analysed_at IS NOT NULL AND e.success + e.failure > 0;
+END;
+COMMENT ON FUNCTION crm.observed_trials(timestamptz, bigint) IS
+    'the interactions until then that tell something about their channel; of one customer in so many, always the same ones';
+
+CREATE FUNCTION crm.channel_half_lives(at timestamptz DEFAULT now()) RETURNS TABLE
+    (channel crm.channel, half_life interval, loss double precision, observations bigint, is_best boolean)
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Enough to tell half-lives apart; a long log is read for some of its customers.
+    every constant bigint := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass) / 200000));
+BEGIN
+    RETURN QUERY
+    WITH candidate AS (
+        -- The scores' own half-life first; shorter ones make the population's.
+        SELECT p.channel, p.prior_success, p.prior_failure,
+               p.half_life || array(SELECT make_interval(days => d) FROM unnest('{3,7,14,28,56,91,182}'::integer[]) AS d
+                                    WHERE make_interval(days => d) < p.half_life ORDER BY d) AS half_lives
+        FROM crm.channel_policy AS p
+    ), assessed AS (
+        SELECT t.channel, count(*) AS observations, c.half_lives,
+               crm.prequential_loss(t.success, t.failure, t.occurred_at, c.half_lives, c.prior_success, c.prior_failure) AS losses
+        FROM crm.observed_trials(at, every) AS t
+        JOIN candidate AS c ON c.channel = t.channel
+        GROUP BY t.channel, c.half_lives
+    ), each AS (
+        SELECT a.channel, a.observations, u.half_life, u.loss, u.position,
+               -- Another half-life must foretell better than chance would let one of so many, and by more than comes of
+               -- learning: who is reached better is contacted more over the channel, so its rate moves though nobody changes.
+               u.loss * a.observations + CASE WHEN u.position > 1 THEN greatest(5, 0.02 * a.losses[1] * a.observations) ELSE 0 END AS cost
+        FROM assessed AS a, unnest(a.half_lives, a.losses) WITH ORDINALITY AS u (half_life, loss, position)
+    )
+    SELECT e.channel, e.half_life, e.loss, e.observations,
+           row_number() OVER (PARTITION BY e.channel ORDER BY e.cost, e.position) = 1
+    FROM each AS e
+    ORDER BY e.channel, e.position;
+END $$;
+COMMENT ON FUNCTION crm.channel_half_lives(timestamptz) IS
+    'for each channel, how well each half-life would have foretold the answers so far: mean log loss of predicting each from those before it. Best is the scores'' own half-life unless a shorter one is better by 5 in the sum and by 2 %';
+
+CREATE FUNCTION crm.fit_priors(at timestamptz, channels crm.channel[], half_lives interval[]) RETURNS TABLE
+    (channel crm.channel, fit crm.beta_regression_fit)
+    LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED ROWS 10 SET search_path = pg_catalog, pg_temp
+    SET work_mem = '256MB' SET enable_sort = off SET jit = off AS $$
+DECLARE
+    every bigint;
+    scored crm.channel[];
+BEGIN
+    IF cardinality(channels) IS DISTINCT FROM cardinality(half_lives) THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'each channel needs a half-life';
+    END IF;
+    -- Of many customers one in so many, always the same ones: 200,000 leave no doubt about a prior.
+    every := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.customer'::regclass) / 200000));
+    -- (A range, since the planner would take an equality for rare, and look each customer's scores up.)
+    -- With the scores' own half-life the scores are the counts.
+    SELECT array_agg(p.channel) INTO scored
+    FROM unnest(channels, half_lives) AS h (channel, half_life)
+    JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life = h.half_life;
+    RETURN QUERY
+    SELECT o.channel, crm.beta_regression(o.success, o.failure, f.features)
+    FROM (SELECT s.customer_id, s.channel, crm.successes(s.score, at) AS success, crm.failures(s.score, at) AS failure
+          FROM (SELECT k.customer_id, k.channel,
+                       CASE WHEN greatest(k.last_outbound_at, k.last_inbound_at) <= at THEN k.score
+                            ELSE (SELECT crm.channel_score(e.success, e.failure, i.occurred_at, crm.half_life(k.score))
+                                  FROM crm.interaction AS i
+                                  JOIN crm.outcome_effect AS e ON e.direction = i.direction AND e.outcome = i.outcome
+                                  WHERE i.customer_id = k.customer_id AND i.channel = k.channel
+                                    AND i.occurred_at <= at AND i.analysed_at IS NOT NULL) END AS score
+                FROM crm.customer_channel AS k
+                WHERE k.channel = ANY (scored) AND abs(hashint8extended(k.customer_id, 0) % every) < 1) AS s) AS o
+    -- Features once for each customer, not for each of his channels.
+    JOIN (SELECT c.customer_id, crm.feature_values(c) AS features FROM crm.customer_feature AS c
+          WHERE abs(hashint8extended(c.customer_id, 0) % every) < 1 OFFSET 0) AS f USING (customer_id)
+    GROUP BY o.channel;
+
+    -- With another one they are computed from the log, which may be long: of so many customers as have about a million entries.
+    IF EXISTS (SELECT FROM unnest(channels, half_lives) AS h (channel, half_life)
+               JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life <> h.half_life) THEN
+        every := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass) / 1000000));
+        RETURN QUERY
+        SELECT o.channel, crm.beta_regression(crm.successes(o.score, at), crm.failures(o.score, at), f.features)
+        FROM (SELECT t.customer_id, t.channel, crm.channel_score(t.success, t.failure, t.occurred_at, h.half_life) AS score
+              FROM crm.observed_trials(at, every) AS t
+              JOIN unnest(channels, half_lives) AS h (channel, half_life) ON h.channel = t.channel
+              JOIN crm.channel_policy AS p ON p.channel = h.channel AND p.half_life <> h.half_life
+              -- What weighs less than a thousandth tells nothing.
+              WHERE t.occurred_at > at - 10 * h.half_life
+              GROUP BY t.customer_id, t.channel) AS o
+        JOIN (SELECT c.customer_id, crm.feature_values(c) AS features FROM crm.customer_feature AS c) AS f USING (customer_id)
+        GROUP BY o.channel;
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.fit_priors(timestamptz, crm.channel[], interval[]) IS
+    'beta-binomial regressions of these channels on the features, observations decayed with the half-lives; of more than 200,000 customers on so many. Other half-lives than the scores'' own need the log, of which about a million entries are read';
+
+CREATE FUNCTION crm.refresh_priors(at timestamptz DEFAULT now()) RETURNS TABLE
+    (channel crm.channel, action text, method text, mean double precision, strength double precision, customers bigint,
+     half_life interval, gain double precision, reason text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text[];
+    channels crm.channel[];
+    half_lives interval[];
+    r record;
+    use text;
+    a double precision;
+    b double precision;
+BEGIN
+    IF at IS NULL OR NOT isfinite(at) THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'priors are fitted as of a finite time';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('crm.refresh_priors', 0));
+
+    -- The commonest levels, where none has been chosen; what has been stays, since weights refer to it.
+    INSERT INTO crm.feature_level (feature, position, level)
+    SELECT n.feature, n.position, n.level
+    FROM (SELECT g.feature, g.level,
+                 row_number() OVER (PARTITION BY g.feature ORDER BY g.customers DESC, g.level)
+                     + coalesce((SELECT max(l.position) FROM crm.feature_level AS l WHERE l.feature = g.feature), 0) AS position
+          FROM (SELECT CASE WHEN GROUPING(c.country) = 0 THEN 'country' WHEN GROUPING(c.language) = 0 THEN 'language' ELSE 'peer_group' END AS feature,
+                       coalesce(c.country, c.language, c.peer_group) AS level, count(*) AS customers
+                FROM crm.customer AS c
+                GROUP BY GROUPING SETS ((c.country), (c.language), (c.peer_group))) AS g
+          WHERE g.level IS NOT NULL
+            AND NOT EXISTS (SELECT FROM crm.feature_level AS l WHERE l.feature = g.feature AND l.level = g.level)) AS n
+    WHERE n.position <= CASE n.feature WHEN 'peer_group' THEN 3 ELSE 1 END
+    ON CONFLICT DO NOTHING;
+
+    names := crm.feature_names();
+    SELECT array_agg(p.channel ORDER BY p.channel), array_agg(coalesce(h.half_life, p.half_life) ORDER BY p.channel)
+    INTO channels, half_lives
+    FROM crm.channel_policy AS p
+    LEFT JOIN crm.channel_half_lives(at) AS h ON h.channel = p.channel AND h.is_best;
+
+    FOR r IN
+        SELECT p.channel, p.prior_success, p.prior_failure, h.half_life, (f.fit).*
+        FROM unnest(channels, half_lives) AS h (channel, half_life)
+        JOIN crm.channel_policy AS p ON p.channel = h.channel
+        LEFT JOIN crm.fit_priors(at, channels, half_lives) AS f ON f.channel = h.channel
+        ORDER BY p.channel
+    LOOP
+        channel := r.channel;
+        customers := coalesce(r.observed, 0);
+        half_life := r.half_life;
+        gain := r.log_likelihood - r.common_log_likelihood;
+        IF customers < 50 OR r.log_likelihood IS NULL THEN
+            reason := CASE WHEN customers < 50 THEN format('%s customers with observations; 50 are needed', customers)
+                           WHEN r.boundary = 'no_success' THEN 'no success yet' ELSE 'no failure yet' END;
+            gain := NULL;
+            SELECT 'kept', c.method, c.prior_success, c.prior_failure INTO action, method, a, b
+            FROM crm.channel_prior AS c WHERE c.channel = r.channel AND c.is_current;
+            IF NOT FOUND THEN
+                SELECT 'default', 'common', r.prior_success, r.prior_failure INTO action, method, a, b;
+            END IF;
+        ELSE
+            -- As many observations as the policy says where nobody has more than one to tell customers apart by.
+            a := r.common_a;
+            b := r.common_b;
+            IF r.boundary = 'strength_unknown' THEN
+                a := (r.prior_success + r.prior_failure) * r.common_a / (r.common_a + r.common_b);
+                b := r.prior_success + r.prior_failure - a;
+                r.strength := r.prior_success + r.prior_failure;
+            END IF;
+            a := greatest(a, 0.05);
+            b := greatest(b, 0.05);
+            -- Each feature must be worth its weight (Akaike).
+            use := CASE WHEN r.converged AND gain > cardinality(names) THEN 'regression' ELSE 'common' END;
+            action := 'fitted';
+            method := use;
+            reason := CASE WHEN use = 'regression'
+                           THEN format('features raise the log-likelihood by %s', round(gain::numeric, 1))
+                           WHEN NOT r.converged THEN 'the regression did not converge'
+                           ELSE format('features raise the log-likelihood by %s only; there are %s', round(gain::numeric, 1), cardinality(names)) END;
+            UPDATE crm.channel_prior AS c SET is_current = false WHERE c.channel = r.channel AND c.is_current;
+            INSERT INTO crm.channel_prior AS c
+                (channel, as_of, is_current, method, prior_success, prior_failure, features, weights, strength, means, deviations,
+                 customers, successes, failures, half_life, log_likelihood, common_log_likelihood, boundary, reason)
+            VALUES (r.channel, at, true, use, a, b, names, r.weights, r.strength, r.means, r.deviations,
+                    customers, r.successes, r.failures, r.half_life,
+                    CASE WHEN use = 'regression' THEN r.log_likelihood ELSE r.common_log_likelihood END,
+                    r.common_log_likelihood, r.boundary, refresh_priors.reason);
+        END IF;
+        mean := a / (a + b);
+        strength := CASE WHEN action = 'fitted' AND method = 'regression' THEN r.strength ELSE a + b END;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION crm.refresh_priors(timestamptz) IS
+    'fits the prior of each channel to its customers as of a time and puts it in force: a regression on the features of crm.customer_feature, or the common prior where features do not pay; with fewer than 50 customers observed, or no success or no failure, the last prior is kept, or that of crm.channel_policy. Observations are decayed with the half-life that foretold best. Says what it did. Error 22023 for an infinite time';
+REVOKE ALL ON FUNCTION crm.refresh_priors(timestamptz) FROM PUBLIC;

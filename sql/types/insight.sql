@@ -371,6 +371,16 @@ CREATE FUNCTION crm.gamma_gamma_spend(parameters float8[], x float8, m_x float8)
 COMMENT ON FUNCTION crm.gamma_gamma_spend(float8[], float8, float8) IS
     'expected mean value of a customer''s purchases, given x of mean m_x (Fader and Hardie 2013, eq. 5); with x = 0 that of the population, m_x may then be null; null where it is not finite (x = 0 and q <= 1); error 22023 for invalid parameters, negative or infinite values';
 
+CREATE FUNCTION crm.spend_interval(parameters float8[], covariance float8[], x float8, m_x float8, level float8 DEFAULT 0.95) RETURNS crm.estimate
+    AS 'MODULE_PATHNAME', 'crm_spend_interval' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION crm.spend_interval(float8[], float8[], float8, float8, float8) IS
+    'what crm.gamma_gamma_spend() expects, with the interval that comes from not knowing the parameters exactly (delta method on the logarithmic scale); null where that is null; error 22023 for invalid parameters, values, covariance or level';
+CREATE FUNCTION crm.value_interval(model text, parameters float8[], covariance float8[], spend_parameters float8[], spend_covariance float8[],
+    x float8, t_x float8, t float8, m_x float8, horizon float8, discount float8, level float8 DEFAULT 0.95) RETURNS crm.estimate
+    AS 'MODULE_PATHNAME', 'crm_value_interval' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5000;
+COMMENT ON FUNCTION crm.value_interval(text, float8[], float8[], float8[], float8[], float8, float8, float8, float8, float8, float8, float8) IS
+    'expected value of the purchases within the horizon, each discounted by exp(-discount * time) and of the value that the gamma-gamma model expects, with the interval that comes from not knowing the parameters of either model exactly (delta method on the logarithmic scale; the two are independent); null for a null argument but m_x when x = 0, and where expected spend is not finite; error 22023 for invalid parameters, customer, horizon, discount, covariance or level';
+
 CREATE FUNCTION crm.bg_bb_alive(parameters float8[], x float8, t_x float8, n float8, periods int4 DEFAULT 0) RETURNS float8
     AS 'MODULE_PATHNAME', 'crm_bg_bb_alive_later' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION crm.bg_bb_alive(float8[], float8, float8, float8, int4) IS

@@ -31,7 +31,12 @@ CREATE TYPE crm.beta_regression_fit AS (
     observed int8,
     iterations int4,
     converged bool,
-    boundary text
+    boundary text,
+    common_a float8,
+    common_b float8,
+    common_log_likelihood float8,
+    successes float8,
+    failures float8
 );
 COMMENT ON TYPE crm.beta_regression_fit IS 'a Beta prior for each customer by his features, fitted by maximum likelihood';
 COMMENT ON COLUMN crm.beta_regression_fit.weights IS 'logit of the prior''s mean: the intercept, then a weight for one unit of each feature; null where the boundary is no_information, no_success or no_failure';
@@ -44,6 +49,11 @@ COMMENT ON COLUMN crm.beta_regression_fit.observed IS 'of these, rows with a suc
 COMMENT ON COLUMN crm.beta_regression_fit.iterations IS 'steps of the fit';
 COMMENT ON COLUMN crm.beta_regression_fit.converged IS 'whether the maximum was found, inside or on a bound of the strength';
 COMMENT ON COLUMN crm.beta_regression_fit.boundary IS 'as of crm.beta_fit';
+COMMENT ON COLUMN crm.beta_regression_fit.common_a IS 'first parameter of the prior common to the same customers, as of crm.beta_prior';
+COMMENT ON COLUMN crm.beta_regression_fit.common_b IS 'second parameter of that prior';
+COMMENT ON COLUMN crm.beta_regression_fit.common_log_likelihood IS 'its log-likelihood: what features add is the difference';
+COMMENT ON COLUMN crm.beta_regression_fit.successes IS 'successes of all';
+COMMENT ON COLUMN crm.beta_regression_fit.failures IS 'failures of all';
 
 CREATE FUNCTION crm.beta_prior_accum(bytea, float8, float8) RETURNS bytea
     AS 'MODULE_PATHNAME', 'crm_beta_prior_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -51,6 +51,29 @@ CREATE TEMP TABLE days AS
 -- A week later: 1 % have bought once more.
 CREATE TEMP TABLE later AS
     SELECT i, x + (i % 100 = 0)::int AS x, CASE WHEN i % 100 = 0 THEN t + 1 ELSE t_x END AS t_x, t + 1 AS t FROM days;
+-- Pareto/NBD whose customers all leave at the same rate: the maximum lies far out, at equal drop-out.
+CREATE FUNCTION pg_temp.simulate_equal(i int, OUT x int, OUT t_x float8, OUT t float8) LANGUAGE plpgsql AS $$
+DECLARE
+    rate float8 := pg_temp.gamma(1.5) / 10;
+    gone float8 := -ln(1 - random()) / 0.03;
+    at float8 := 0;
+BEGIN
+    t := 27 + 51 * random();
+    x := 0;
+    t_x := 0;
+    LOOP
+        at := at - ln(1 - random()) / rate;
+        EXIT WHEN at > t OR at > gone;
+        x := x + 1;
+        t_x := at;
+    END LOOP;
+END $$;
+CREATE TEMP TABLE equal AS SELECT s.* FROM generate_series(1, 1000000) AS i, pg_temp.simulate_equal(i) AS s;
+-- Workers cannot read temporary tables.
+CREATE UNLOGGED TABLE insight_bench_days AS TABLE days;
+ALTER TABLE insight_bench_days SET (parallel_workers = 2);
+VACUUM ANALYZE insight_bench_days;
+VACUUM ANALYZE equal;
 VACUUM ANALYZE exact;
 VACUUM ANALYZE days;
 VACUUM ANALYZE later;
@@ -71,12 +94,28 @@ SELECT (crm.mbg_nbd_fit(x, t_x, t)).* FROM days \gset mbg_
 SELECT (crm.pareto_nbd_fit(x, t_x, t)).* FROM days \gset pareto_
 \echo '--- fit Pareto/NBD, exact'
 SELECT (crm.pareto_nbd_fit(x, t_x, t)).* FROM exact \gset pareto_exact_
+\echo '--- fit Pareto/NBD, exact, equal drop-out'
+SELECT (crm.pareto_nbd_fit(x, t_x, t)).* FROM equal \gset equal_
 \echo '--- refit BG/NBD after 1 % new purchases, days'
 SELECT (crm.bg_nbd_fit(x, t_x, t)).* FROM later \gset later_
-\echo '--- fit BG/NBD, days, two workers'
+\echo '--- fit BG/NBD, days, no workers, from the table that workers can read'
+SELECT (f).log_likelihood FROM (SELECT crm.bg_nbd_fit(x, t_x, t) AS f FROM insight_bench_days OFFSET 0) s \gset serial_
+\echo '--- fit BG/NBD, days, two workers: the plan, and the time'
 SET max_parallel_workers_per_gather = 2;
-SELECT (crm.bg_nbd_fit(x, t_x, t)).log_likelihood FROM days;
+EXPLAIN (COSTS OFF) SELECT crm.bg_nbd_fit(x, t_x, t) FROM insight_bench_days;
+DO $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT json, ANALYZE) SELECT crm.bg_nbd_fit(x, t_x, t) FROM insight_bench_days' INTO plan;
+    IF plan #>> '{0,Plan,Plans,0,Node Type}' <> 'Gather' OR (plan #>> '{0,Plan,Plans,0,Workers Launched}')::int < 2 THEN
+        RAISE EXCEPTION 'two workers were not used: %', plan;
+    END IF;
+END $$;
+SELECT (f).log_likelihood FROM (SELECT crm.bg_nbd_fit(x, t_x, t) AS f FROM insight_bench_days OFFSET 0) s \gset parallel_
 SET max_parallel_workers_per_gather = 0;
+SELECT :serial_log_likelihood = :parallel_log_likelihood AS the_same;
+DROP TABLE insight_bench_days;
 \echo '--- score BG/NBD: alive and expected, days'
 SELECT sum(crm.bg_nbd_alive(:'days_parameters', x, t_x, t)), sum(crm.bg_nbd_expected(:'days_parameters', x, t_x, t, 39)) FROM days;
 \echo '--- score BG/NBD: alive and expected, exact'
@@ -91,3 +130,4 @@ RESET client_min_messages;
 \echo :exact_parameters :exact_log_likelihood :exact_converged
 \echo :pareto_parameters :pareto_log_likelihood :pareto_converged
 \echo :mbg_parameters :mbg_log_likelihood :mbg_converged
+\echo :equal_parameters :equal_log_likelihood :equal_converged

@@ -32,6 +32,7 @@ CREATE FUNCTION simulation.normal() RETURNS double precision LANGUAGE sql VOLATI
 
 -- Costs are nothing and every contact is allowed by cap and hour, so that answers alone are measured.
 UPDATE crm.channel_policy SET unit_cost = 0, cap = NULL, cap_window = NULL, quiet_from = NULL, quiet_until = NULL;
+DELETE FROM crm.quiet_rule;
 
 -- The world ------------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,14 @@ SELECT is((SELECT count(*) FROM many WHERE customer_id = 3 AND channel = 'letter
 
 SELECT ok(pg_temp.plan_of($$ SELECT * FROM crm.best_channel WHERE customer_id = 1 $$) ~ 'customer_id = .?1', 'one customer is found by his key');
 
+-- Who may execute it decides, and writes no log by hand
+CREATE ROLE crm_test_agent;
+SELECT crm.grant_access('crm_test_agent', 'agent');
+CREATE FUNCTION pg_temp.as_agent(statement text) RETURNS text LANGUAGE plpgsql SET role = crm_test_agent AS $$
+BEGIN EXECUTE statement; RETURN 'done'; EXCEPTION WHEN insufficient_privilege THEN RETURN 'refused'; END $$;
+SELECT is(pg_temp.as_agent('SELECT crm.choose_channel(5)'), 'done', 'an agent decides');
+SELECT is(pg_temp.as_agent('INSERT INTO crm.contact_decision SELECT * FROM crm.contact_decision'), 'refused', 'and writes no decision by hand');
+
 -- The best hour ----------------------------------------------------------------------------------------------------
 
 UPDATE crm.customer SET time_zone = 'Asia/Tokyo' WHERE customer_id > 300;

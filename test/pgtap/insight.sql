@@ -63,6 +63,10 @@ SELECT ok((SELECT bool_and(alive BETWEEN 0 AND 1 AND expected_30_days <= expecte
           'probabilities are probabilities, longer horizons expect more, nothing is infinite');
 SELECT ok((SELECT bool_and(expected_365_days_lower <= expected_365_days AND expected_365_days <= expected_365_days_upper) FROM crm.customer_value WHERE currency = 'USD'),
           'expectations lie in their intervals');
+SELECT ok((SELECT bool_and(value_365_days_lower < value_365_days AND value_365_days < value_365_days_upper AND expected_spend_lower < expected_spend AND expected_spend < expected_spend_upper
+                           AND ln(value_365_days_upper / value_365_days_lower) > ln(expected_spend_upper / expected_spend_lower)) FROM crm.customer_value WHERE currency = 'USD'),
+          'spend and value have intervals of their own, that of the value from both sources');
+SELECT ok((SELECT bool_and(value_365_days > 0 AND value_365_days_lower IS NULL AND expected_spend_lower IS NULL) FROM crm.customer_value WHERE currency = 'CHF'), 'default parameters have a value and no interval');
 SELECT is((SELECT count(*) FROM crm.churn_risk WHERE risk IS NULL OR reason IS NULL OR risk NOT BETWEEN 0 AND 1), 0::bigint, 'every risk has its reason');
 SELECT ok((SELECT reason FROM crm.churn_risk WHERE customer_id = 1 AND currency = 'USD') ~ '^buys every 115 days on average; the last purchase was \d+ days ago, [\d.]+ times as long$', 'in words');
 SELECT is((SELECT round(crm.alive(m.kind, m.parameters, 2, 30.428571, 38.857143)::numeric, 4) FROM crm.model AS m WHERE m.kind = 'mbg_nbd' AND m.peer_group IS NULL), 0.7061, 'customer 1 is alive with the published probability');
