@@ -443,6 +443,7 @@ DECLARE
     staff text := (SELECT string_agg(quote_ident(a.role), ', ' ORDER BY a.role) FROM crm.access_role AS a
                    WHERE a.kind <> 'partner' AND to_regrole(quote_ident(a.role)) IS NOT NULL);
     t record;
+    old name;
     condition text;
 BEGIN
     FOR t IN SELECT a.*, format('crm.%I', a."table") AS relation FROM crm.access_table AS a
@@ -452,8 +453,9 @@ BEGIN
             WHEN t.seen_by = 'customer' THEN format('EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = %I.customer_id)', t."table")
             WHEN t.seen_by = 'partner' THEN own END;
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.relation);
-        EXECUTE format('DROP POLICY IF EXISTS partner ON %s', t.relation);
-        EXECUTE format('DROP POLICY IF EXISTS staff ON %s', t.relation);
+        FOR old IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = t.relation::regclass AND p.polname IN ('partner', 'staff') LOOP
+            EXECUTE format('DROP POLICY %I ON %s', old, t.relation);
+        END LOOP;
         IF t.seen_by <> 'nothing' THEN
             -- What a partner writes bears its name.
             EXECUTE format('CREATE POLICY partner ON %s USING (%s) WITH CHECK (%s)', t.relation, condition,
