@@ -124,12 +124,13 @@ BEGIN
     )
     SELECT array_agg(n.audience_id) INTO added FROM new AS n;
     IF added IS NOT NULL THEN
+        UPDATE crm.audience AS a SET territory = NULL WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '';
         PERFORM crm.refresh_audiences(added);
     END IF;
 
     WITH placed AS (
         UPDATE crm.customer AS c SET audience_id = a.audience_id
-        FROM unnest(customers) AS k (customer_id)
+        FROM (SELECT DISTINCT u.customer_id FROM unnest(customers) AS u (customer_id)) AS k
         LEFT JOIN crm.customer_territory AS t ON t.customer_id = k.customer_id
         JOIN crm.audience AS a ON coalesce(a.territory::text, '') = coalesce(t.territory::text, '')
             AND coalesce(a.customer_id, 0) = CASE WHEN EXISTS (SELECT FROM crm.partner_responsibility AS r
@@ -158,6 +159,7 @@ CREATE FUNCTION crm.rebuild_audiences() RETURNS bigint
 DECLARE
     fact text;
 BEGIN
+    PERFORM crm.lock_responsibilities();
     LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO crm.audience (territory, customer_id)
     SELECT DISTINCT t.territory, r.customer_id
@@ -197,6 +199,45 @@ COMMENT ON COLUMN crm.interaction.audience_id IS 'derived: that of the customer'
 COMMENT ON COLUMN crm.purchase.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.contact_point.audience_id IS 'derived: that of the customer';
 COMMENT ON COLUMN crm.message.audience_id IS 'derived: that of the customer';
+CREATE FUNCTION crm.sees_customer(customer_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT NOT crm.acts_as_partner() OR EXISTS (
+        SELECT FROM crm.customer AS c JOIN crm.audience_partner AS m ON m.audience_id = c.audience_id
+        WHERE c.customer_id = sees_customer.customer_id
+          AND m.partner_id = ANY (crm.own_partners()) AND m.valid @> now());
+END;
+COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
+REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
+
+-- What a partner's login writes, after crm.audience_stamp() has put the partner's name on it. Keys that are unique over all
+-- would tell which ones others use, so those of partners are their own; and a contact point that it may not see answers as
+-- one that does not exist.
+CREATE FUNCTION crm.audience_write() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    prefix text := format('partner %s: ', new.partner_id);
+BEGIN
+    IF NOT crm.acts_as_partner() THEN
+        RETURN new;
+    END IF;
+    IF tg_table_name <> 'purchase' THEN
+        IF new.contact_point_id IS NOT NULL AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id) THEN
+            RAISE insufficient_privilege USING MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
+        END IF;
+    END IF;
+    IF tg_table_name = 'message' THEN
+        IF NOT starts_with(new.idempotency_key, prefix) THEN
+            new.idempotency_key := prefix || new.idempotency_key;
+        END IF;
+    ELSIF NOT starts_with(new.source, prefix) THEN
+        new.source := prefix || new.source;
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION crm.audience_write() IS 'trigger of interactions, purchases and messages: source and idempotency key that a partner''s login writes begin with its number, and contact points that it may not see are refused';
+REVOKE ALL ON FUNCTION crm.audience_write() FROM PUBLIC;
+
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -216,34 +257,68 @@ END $$;
 COMMENT ON FUNCTION crm.audience_customer() IS 'trigger of crm.customer: the audience is the database''s to say';
 REVOKE ALL ON FUNCTION crm.audience_customer() FROM PUBLIC;
 
+-- Who is in an audience is computed from responsibilities and contracts while others change them, or territories. Those who
+-- write responsibilities, contracts or the rule wait in line (as they do anyway); those who write territories wait for
+-- these, not for one another. So nobody computes with what another one is about to change.
+CREATE FUNCTION crm.audience_before() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF tg_table_name = 'customer_territory' THEN
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('crm.partner_responsibility', 815));
+    ELSE
+        PERFORM crm.lock_responsibilities();
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION crm.audience_before() IS 'trigger of what decides who sees whom: waits for those who are changing it';
+REVOKE ALL ON FUNCTION crm.audience_before() FROM PUBLIC;
+
 CREATE FUNCTION crm.audience_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     customers bigint[];
+    territories text[];
 BEGIN
-    IF tg_table_name = 'partner' OR tg_table_name = 'audience_rule' THEN
+    -- A transaction that sees an old state of the database would compute from it; it is told so (40001) at the row that
+    -- everybody changes who changes what others compute from.
+    IF tg_table_name <> 'customer_territory' THEN
+        UPDATE crm.audience AS a SET territory = NULL WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM FROM crm.audience AS a WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '' FOR SHARE;
+    END IF;
+    IF tg_table_name IN ('partner', 'audience_rule') THEN
         PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a ORDER BY 1));
         RETURN NULL;
-    ELSIF tg_table_name = 'customer_territory' THEN
-        customers := CASE tg_op WHEN 'INSERT' THEN ARRAY[new.customer_id] WHEN 'DELETE' THEN ARRAY[old.customer_id]
-                                ELSE ARRAY[old.customer_id, new.customer_id] END;
+    END IF;
+    -- What a statement has written stands in written, what it has replaced or deleted in removed.
+    IF tg_table_name = 'customer_territory' THEN
+        IF tg_op <> 'DELETE' THEN
+            customers := ARRAY(SELECT w.customer_id FROM written AS w);
+        END IF;
+        IF tg_op <> 'INSERT' THEN
+            customers := customers || ARRAY(SELECT r.customer_id FROM removed AS r);
+        END IF;
         PERFORM crm.place_customers(customers);
         RETURN NULL;
     END IF;
-    -- A responsibility: the customers it names, and the audiences of its territory.
-    IF tg_op <> 'INSERT' AND old.customer_id IS NOT NULL OR tg_op <> 'DELETE' AND new.customer_id IS NOT NULL THEN
-        customers := array_remove(ARRAY[CASE WHEN tg_op <> 'INSERT' THEN old.customer_id END, CASE WHEN tg_op <> 'DELETE' THEN new.customer_id END], NULL);
+    -- A responsibility: the customers that it names, and the audiences of its territory ('' for everywhere).
+    IF tg_op <> 'DELETE' THEN
+        customers := ARRAY(SELECT w.customer_id FROM written AS w WHERE w.customer_id IS NOT NULL);
+        territories := ARRAY(SELECT DISTINCT coalesce(w.territory::text, '') FROM written AS w WHERE w.customer_id IS NULL);
+    END IF;
+    IF tg_op <> 'INSERT' THEN
+        customers := customers || ARRAY(SELECT r.customer_id FROM removed AS r WHERE r.customer_id IS NOT NULL);
+        territories := territories || ARRAY(SELECT DISTINCT coalesce(r.territory::text, '') FROM removed AS r WHERE r.customer_id IS NULL);
+    END IF;
+    IF cardinality(customers) > 0 THEN
         PERFORM crm.place_customers(customers);
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a WHERE a.customer_id = ANY (customers)));
     END IF;
-    IF tg_op <> 'INSERT' AND old.customer_id IS NULL THEN
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a
-                                            WHERE old.territory IS NULL OR a.territory OPERATOR(@ltree@.<@) old.territory ORDER BY 1));
-    END IF;
-    IF tg_op <> 'DELETE' AND new.customer_id IS NULL THEN
-        PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a
-                                            WHERE new.territory IS NULL OR a.territory OPERATOR(@ltree@.<@) new.territory ORDER BY 1));
-    END IF;
+    PERFORM crm.refresh_audiences(ARRAY(
+        SELECT a.audience_id FROM crm.audience AS a
+        WHERE a.customer_id = ANY (customers)
+           OR '' = ANY (territories)
+           OR a.territory OPERATOR(@ltree@.<@) ANY (array_remove(territories, '')::@ltree@.ltree[])
+        ORDER BY 1));
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION crm.audience_changed() IS 'trigger of responsibilities, territories, partners and rules: who may see what changes with them, at once';
@@ -256,19 +331,32 @@ CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.pu
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
-CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.partner_responsibility FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
-CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH ROW EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.interaction FOR EACH ROW WHEN (row_security_active('crm.interaction')) EXECUTE FUNCTION crm.audience_write();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.purchase FOR EACH ROW WHEN (row_security_active('crm.purchase')) EXECUTE FUNCTION crm.audience_write();
+CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.message FOR EACH ROW WHEN (row_security_active('crm.message')) EXECUTE FUNCTION crm.audience_write();
+CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
+CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_delete AFTER DELETE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
+CREATE TRIGGER audience_insert AFTER INSERT ON crm.customer_territory REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_update AFTER UPDATE ON crm.customer_territory REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_delete AFTER DELETE ON crm.customer_territory REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 DO $$
 DECLARE
     t record;
 BEGIN
     FOR t IN SELECT tgname, tgrelid::regclass AS relation FROM pg_trigger
-             WHERE tgname IN ('a_audience_stamp', 'audience_changed') AND tgrelid::regclass::text LIKE 'crm.%' LOOP
+             WHERE tgname ~ '^(a_)?audience_' AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
                        CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused'
+                                     WHEN 'a_audience_write' THEN 'what a partner writes tells it nothing of others'
+                                     WHEN 'audience_before' THEN 'who changes who may see what waits for others who do'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
 END $$;
@@ -285,7 +373,7 @@ BEGIN
     END IF;
     LOCK TABLE crm.customer, crm.contact_point, crm.interaction, crm.purchase, crm.message IN SHARE ROW EXCLUSIVE MODE;
     FOR t IN SELECT g.tgname, g.tgrelid::regclass AS relation FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
-             WHERE g.tgname IN ('a_audience_stamp', 'audience_changed') AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
+             WHERE g.tgname ~ '^(a_)?audience_' AND c.relnamespace = 'crm'::regnamespace AND g.tgenabled = 'D' LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', t.relation, t.tgname);
     END LOOP;
     -- All rows get their audience at once: nothing else of them changes, so their triggers have nothing to do, and
@@ -355,6 +443,7 @@ DECLARE
     staff text := (SELECT string_agg(quote_ident(a.role), ', ' ORDER BY a.role) FROM crm.access_role AS a
                    WHERE a.kind <> 'partner' AND to_regrole(quote_ident(a.role)) IS NOT NULL);
     t record;
+    old name;
     condition text;
 BEGIN
     FOR t IN SELECT a.*, format('crm.%I', a."table") AS relation FROM crm.access_table AS a
@@ -364,8 +453,9 @@ BEGIN
             WHEN t.seen_by = 'customer' THEN format('EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = %I.customer_id)', t."table")
             WHEN t.seen_by = 'partner' THEN own END;
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.relation);
-        EXECUTE format('DROP POLICY IF EXISTS partner ON %s', t.relation);
-        EXECUTE format('DROP POLICY IF EXISTS staff ON %s', t.relation);
+        FOR old IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = t.relation::regclass AND p.polname IN ('partner', 'staff') LOOP
+            EXECUTE format('DROP POLICY %I ON %s', old, t.relation);
+        END LOOP;
         IF t.seen_by <> 'nothing' THEN
             -- What a partner writes bears its name.
             EXECUTE format('CREATE POLICY partner ON %s USING (%s) WITH CHECK (%s)', t.relation, condition,
@@ -382,71 +472,143 @@ COMMENT ON FUNCTION crm.apply_access() IS 'makes the policies of all tables in c
 REVOKE ALL ON FUNCTION crm.apply_access() FROM PUBLIC;
 SELECT crm.apply_access();
 
+-- What a partner reads --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION crm.customer_taken_until(customer_id bigint) RETURNS timestamptz
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT max(upper(d.protected))
+    FROM crm.deal_registration AS d
+    WHERE d.customer_id = customer_taken_until.customer_id AND (d.protected @> now()) IS TRUE
+      AND crm.sees_customer(d.customer_id)
+      AND NOT (crm.acts_as_partner() AND d.partner_id = ANY (crm.own_partners()));
+END;
+COMMENT ON FUNCTION crm.customer_taken_until(bigint) IS
+    'until when a customer is taken, for some product, by a registered deal (for a partner: of another), without saying by whom or for what; null: free, or not to be seen';
+REVOKE ALL ON FUNCTION crm.customer_taken_until(bigint) FROM PUBLIC;
+
+CREATE VIEW crm.customer_directory WITH (security_invoker) AS
+    SELECT c.customer_id, c.kind::text AS kind, c.name, c.country, c.lifecycle::text AS lifecycle, crm.customer_taken_until(c.customer_id) AS taken_until
+    FROM crm.customer AS c;
+COMMENT ON VIEW crm.customer_directory IS 'the customers that the caller sees, and until when they are taken by a deal of another partner; not whose or what for';
+COMMENT ON COLUMN crm.customer_directory.customer_id IS 'customer';
+COMMENT ON COLUMN crm.customer_directory.kind IS 'person or company';
+COMMENT ON COLUMN crm.customer_directory.name IS 'name';
+COMMENT ON COLUMN crm.customer_directory.country IS 'country';
+COMMENT ON COLUMN crm.customer_directory.lifecycle IS 'lifecycle';
+COMMENT ON COLUMN crm.customer_directory.taken_until IS 'until when another''s deal is protected; null: free';
+
+-- ORDER BY and LIMIT over all audiences would read all that the partner sees; this reads the newest of each of its audiences.
+CREATE FUNCTION crm.newest_interactions(how_many integer DEFAULT 20)
+    RETURNS TABLE (interaction_id bigint, customer_id bigint, channel crm.channel, direction crm.direction, outcome crm.outcome, occurred_at timestamptz, subject text)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    SELECT n.interaction_id, n.customer_id, n.channel, n.direction, n.outcome, n.occurred_at, n.subject
+    FROM (SELECT DISTINCT m.audience_id FROM crm.audience_partner AS m WHERE m.partner_id = ANY ((SELECT crm.own_partners())::bigint[]) AND m.valid @> now()) AS a
+    CROSS JOIN LATERAL (SELECT i.interaction_id, i.customer_id, i.channel, i.direction, i.outcome, i.occurred_at, i.subject
+                        FROM crm.interaction AS i WHERE i.audience_id = a.audience_id
+                        ORDER BY i.occurred_at DESC LIMIT newest_interactions.how_many) AS n
+    ORDER BY n.occurred_at DESC, n.interaction_id DESC
+    LIMIT newest_interactions.how_many;
+END;
+COMMENT ON FUNCTION crm.newest_interactions(integer) IS 'for a partner''s login: the newest interactions that it sees, by an index whatever their number';
+
 -- Rights -----------------------------------------------------------------------------------------------------------
+
+-- What each kind may do with each table, view and function that PUBLIC may not execute: one line for every object, so that
+-- a new one without a line is noticed (by a test) instead of falling to somebody by chance. A privilege as in GRANT, with
+-- columns where not all are meant; UPDATE leaves out what is the database's to say.
+CREATE TABLE crm.access_right (
+    object text PRIMARY KEY,
+    reader text NOT NULL DEFAULT '',
+    agent text NOT NULL DEFAULT '',
+    manager text NOT NULL DEFAULT '',
+    admin text NOT NULL DEFAULT '',
+    partner text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE crm.access_right IS 'what each kind of access may do with each table, view and function; a DBA who adds an object adds a row, and grants access anew';
+COMMENT ON COLUMN crm.access_right.object IS 'table or view of schema crm, or a function (all of its name) as name()';
+COMMENT ON COLUMN crm.access_right.reader IS 'privileges of a reader, as in GRANT: select, insert (customer_id, channel); empty: none';
+COMMENT ON COLUMN crm.access_right.agent IS 'privileges of an agent';
+COMMENT ON COLUMN crm.access_right.manager IS 'privileges of a manager';
+COMMENT ON COLUMN crm.access_right.admin IS 'privileges of an admin';
+COMMENT ON COLUMN crm.access_right.partner IS 'privileges of a partner''s login';
+INSERT INTO crm.access_right (object, reader, agent, manager, admin, partner)
+SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.admin, v.partner FROM (VALUES
+    -- What persons say, do and allow
+    ('customer', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete',
+     'select (customer_id, kind, name, given_name, family_name, language, country, time_zone, lifecycle, peer_group)'),
+    ('contact_point', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete', 'select'),
+    ('relationship', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete', ''),
+    ('interaction', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete',
+     'select, insert (customer_id, channel, direction, outcome, occurred_at, contact_point_id, partner_id, agent, subject, body, details, source, external_id)'),
+    ('purchase', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete',
+     'select, insert (customer_id, purchased_at, amount, currency, product, partner_id, source, external_id)'),
+    ('message', 'select', 'select, insert, update', 'select, insert, update, delete', 'select, insert, update, delete',
+     'select (message_id, customer_id, channel, contact_point_id, campaign_id, partner_id, purpose, subject, body, parameters, status, not_before, idempotency_key, begun_at, finished_at, refusal, queued_at), insert (customer_id, channel, contact_point_id, partner_id, purpose, subject, body, parameters, not_before, idempotency_key)'),
+    ('consent', 'select', 'select, insert', 'select, insert', 'select, insert',
+     'select (consent_id, customer_id, channel, purpose, contact_point_id, status, recorded_at, expires_at, is_current)'),
+    -- What is computed
+    ('customer_channel customer_history', 'select', 'select', 'select', 'select', 'select'),
+    ('audience channel_hour channel_prior contact_decision contact_need installation message_event model model_calibration suppression',
+     'select', 'select', 'select', 'select', ''),
+    ('best_channel best_hour channel_performance channel_preference churn_risk contact_permission customer_360 customer_feature customer_prior customer_responsibility customer_value decision_outcome fit_progress machine_activity message_thread model_fit objective_progress outbox_overview outbox_problem partner_scorecard responsibility_gap responsibility_overlap rfm',
+     'select', 'select', 'select', 'select', ''),
+    ('customer_directory', 'select', 'select', 'select', 'select', 'select'),
+    -- Partners
+    ('customer_territory deal_registration objective_share partner partner_responsibility partner_supply partner_territory working_hours',
+     'select', 'select', 'select, insert, update, delete', 'select, insert, update, delete', 'select'),
+    -- The explanation speaks of what the asked partner made of earlier offers.
+    ('handover', 'select', 'select', 'select, insert, update, delete', 'select, insert, update, delete',
+     'select (handover_id, responsibility_id, from_partner_id, to_partner_id, reason, offered_at, due_at, closed_at, status, answer, new_responsibility_id, follows_handover_id)'),
+    ('joint_controller model_tracking objective partner_publication', 'select', 'select', 'select, insert, update, delete', 'select, insert, update, delete', ''),
+    -- Rules
+    ('access_table attribute audience_rule channel_policy choice_policy contact_cap contact_rule country handover_rule holiday holiday_rule feature_level legal_basis machine_rule outcome_effect purpose quiet_rule required_duty value_chain',
+     'select', 'select', 'select', 'select, insert, update, delete', ''),
+    ('access_right', 'select', 'select', 'select', 'select', ''),
+    ('access_role audience_partner opt_in', '', '', '', 'select', ''),
+    ('partner_login', '', '', '', 'select, insert, update, delete', ''),
+    ('secret', '', '', '', '', ''),
+    -- Functions
+    ('is_suppressed()', 'execute', 'execute', 'execute', 'execute', ''),
+    ('customer_taken_until()', 'execute', 'execute', 'execute', 'execute', 'execute'),
+    ('accept_handover() answer_handover() decline_handover() offer_handover() register_deal() release_deal()', '', '', 'execute', 'execute', 'execute'),
+    ('begin_send() cancel_message() choose_channel() choose_channels() claim_messages() complete_message() confirm_opt_in() contact_options() extend_lease() fail_message() keyed_digest() queue_message() receive_message() report_event() request_opt_in() suppress() unsubscribe() unsubscribe_message() unsubscribe_preview() unsubscribe_token()',
+     '', 'execute', 'execute', 'execute', ''),
+    ('absorb() analyse() answered_by() check_handover_by() close_windows() contact_check() contact_digest() deal_taken_until() expire_handovers() expire_leases() first_purchases() fit_models() history_of() interaction_implies() lift_objection() lock_answered() lock_responsibilities() machine_rule_of() make_current() offer_next_handover() reclassify_machines() recompute_histories() refresh_hours() refresh_priors() requeue_message() resolve_message() sees_customer()',
+     '', '', 'execute', 'execute', ''),
+    ('apply_access() create_partner_publication() enable_partner_access() grant_access() place_customers() rebuild() rebuild_audiences() rebuild_channels() rebuild_histories() refresh_audiences() revoke_access() setup()',
+     '', '', '', 'execute', ''),
+    ('remove_defaults()', '', '', '', '', '')) AS v (objects, reader, agent, manager, admin, partner);
 
 CREATE FUNCTION crm.access_rights(kind text) RETURNS TABLE (object text, is_function boolean, privilege text, columns text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
-DECLARE
-    hidden constant text[] := '{secret,opt_in,access_role,partner_login,audience_partner}';
-    rules constant text[] := '{installation,access_role,access_table,secret,audience,audience_partner,audience_rule,legal_basis,purpose,contact_rule,contact_need,contact_cap,country,quiet_rule,holiday_rule,holiday,channel_policy,outcome_effect,attribute,value_chain,partner_login,choice_policy,machine_rule,feature_level,required_duty,handover_rule}';
-    derived constant text[] := '{customer_channel,customer_history,channel_prior,channel_hour,model,model_calibration,contact_decision,message_event,contact_need,audience,audience_partner,installation,opt_in,suppression}';
-    written constant text[] := '{customer,contact_point,relationship,interaction,purchase,message}';
 BEGIN
     IF kind NOT IN ('reader', 'agent', 'manager', 'admin', 'partner') OR kind IS NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = format('"%s" is no kind of access', kind),
             HINT = 'There are reader, agent, manager, admin and partner.';
     END IF;
     RETURN QUERY
-    -- Tables and views. A partner sees single columns of what concerns persons.
-    SELECT c.relname::text, false, p.privilege, CASE WHEN kind <> 'partner' THEN p.columns
-        ELSE CASE c.relname WHEN 'customer' THEN 'customer_id, kind, name, given_name, family_name, language, country, time_zone, lifecycle, peer_group'
-                            WHEN 'consent' THEN 'consent_id, customer_id, channel, purpose, contact_point_id, status, recorded_at, expires_at, is_current'
-                            WHEN 'message' THEN CASE p.privilege WHEN 'SELECT' THEN 'message_id, customer_id, channel, contact_point_id, campaign_id, partner_id, purpose, subject, body, parameters, status, not_before, idempotency_key, begun_at, finished_at, refusal, queued_at'
-                                                                 ELSE 'customer_id, channel, contact_point_id, partner_id, purpose, subject, body, parameters, not_before, idempotency_key' END
-                            WHEN 'interaction' THEN CASE p.privilege WHEN 'SELECT' THEN NULL
-                                                                     ELSE 'customer_id, channel, direction, outcome, occurred_at, contact_point_id, partner_id, agent, subject, body, details, source, external_id' END
-                            WHEN 'purchase' THEN CASE p.privilege WHEN 'SELECT' THEN NULL
-                                                                  ELSE 'customer_id, purchased_at, amount, currency, product, partner_id, source, external_id' END END END
-    FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        SELECT 'SELECT' AS privilege, NULL::text AS columns
-        WHERE CASE kind WHEN 'partner' THEN c.relname IN ('customer', 'contact_point', 'interaction', 'purchase', 'message', 'consent', 'customer_channel',
-                            'customer_history', 'customer_territory', 'partner', 'partner_responsibility', 'partner_supply', 'partner_territory', 'working_hours',
-                            'handover', 'deal_registration', 'objective_share')
-                        WHEN 'admin' THEN c.relname <> 'secret' ELSE c.relname <> ALL (hidden) END
-        UNION ALL
-        SELECT 'INSERT', NULL
-        WHERE c.relkind = 'r' AND CASE kind WHEN 'reader' THEN false WHEN 'partner' THEN c.relname IN ('interaction', 'purchase', 'message')
-            WHEN 'agent' THEN c.relname = ANY (written || 'consent'::text)
-            WHEN 'manager' THEN c.relname <> ALL (rules || derived) ELSE c.relname <> ALL (derived || '{secret,access_role}') END
-        UNION ALL
-        -- Whom a row belongs to is the database's to say.
-        SELECT 'UPDATE', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
-                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attname NOT IN ('audience_id', 'analysed_at'))
-        WHERE c.relkind = 'r' AND c.relname <> 'consent' AND CASE kind WHEN 'reader' THEN false WHEN 'partner' THEN false
-            WHEN 'agent' THEN c.relname = ANY (written)
-            WHEN 'manager' THEN c.relname <> ALL (rules || derived) ELSE c.relname <> ALL (derived || '{secret,access_role}') END
-        UNION ALL
-        SELECT 'DELETE', NULL
-        WHERE c.relkind = 'r' AND c.relname <> 'consent' AND CASE kind WHEN 'manager' THEN c.relname <> ALL (rules || derived)
-            WHEN 'admin' THEN c.relname <> ALL (derived || '{secret,access_role}') ELSE false END) AS p
-    WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')
+    WITH decided AS (
+        SELECT d.object, upper(p.part[1]) AS privilege, p.part[2] AS columns
+        FROM crm.access_right AS d
+        CROSS JOIN LATERAL regexp_matches(CASE kind WHEN 'reader' THEN d.reader WHEN 'agent' THEN d.agent WHEN 'manager' THEN d.manager
+                                                    WHEN 'admin' THEN d.admin ELSE d.partner END, '(\w+)(?:\s*\(([^)]*)\))?', 'g') AS p (part)
+    )
+    SELECT c.relname::text, false, d.privilege,
+           CASE WHEN d.privilege = 'UPDATE' AND d.columns IS NULL
+                THEN (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attname NOT IN ('audience_id', 'analysed_at'))
+                ELSE d.columns END
+    FROM decided AS d
+    JOIN pg_class AS c ON c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname = d.object
     UNION ALL
-    SELECT p.oid::regprocedure::text, true, 'EXECUTE', NULL
-    FROM pg_proc AS p
-    WHERE p.pronamespace = 'crm'::regnamespace AND p.prokind IN ('f', 'p') AND p.prorettype <> 'trigger'::regtype
-      AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0)
-      AND CASE kind WHEN 'reader' THEN p.proname IN ('is_suppressed')
-            WHEN 'partner' THEN p.proname IN ('offer_handover', 'accept_handover', 'decline_handover', 'answer_handover', 'register_deal', 'release_deal')
-            WHEN 'agent' THEN p.proname IN ('queue_message', 'choose_channel', 'choose_channels', 'contact_options', 'request_opt_in', 'confirm_opt_in', 'claim_messages',
-                'begin_send', 'complete_message', 'fail_message', 'extend_lease', 'cancel_message', 'report_event', 'receive_message', 'unsubscribe_token',
-                'unsubscribe_message', 'unsubscribe_preview', 'unsubscribe', 'suppress', 'is_suppressed', 'keyed_digest')
-            WHEN 'manager' THEN p.proname NOT IN ('setup', 'grant_access', 'revoke_access', 'apply_access', 'enable_partner_access', 'rebuild', 'rebuild_channels',
-                'rebuild_histories', 'rebuild_audiences', 'remove_defaults', 'place_customers', 'refresh_audiences', 'create_partner_publication')
-            ELSE p.proname NOT IN ('remove_defaults') END;
+    SELECT f.oid::regprocedure::text, true, d.privilege, NULL
+    FROM decided AS d
+    JOIN pg_proc AS f ON f.pronamespace = 'crm'::regnamespace AND f.prokind IN ('f', 'p') AND f.proname || '()' = d.object;
 END $$;
-COMMENT ON FUNCTION crm.access_rights(text) IS 'what a kind of access may do: privileges on tables and views (null columns: all) and on functions that PUBLIC may not execute';
+COMMENT ON FUNCTION crm.access_rights(text) IS 'what a kind of access may do, from crm.access_right: privileges on the tables and views that there are (null columns: all) and on functions';
 
 CREATE FUNCTION crm.revoke_access(role name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -59,13 +59,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION crm.own_partners() IS 'the partners that the caller acts for, itself or as a member; empty for others';
 
+-- Whoever may call what asks this and is no partner is the owner or staff, who act for all.
+CREATE FUNCTION crm.acts_as_partner() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM crm.partner_login AS l WHERE crm.has_role(l.role)) AND NOT crm.is_staff()
+       AND NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = crm.acting_role());
+END;
+COMMENT ON FUNCTION crm.acts_as_partner() IS 'is the caller the login of a partner, and neither staff nor a superuser: then it acts for its own partner alone';
+
 CREATE FUNCTION crm.check_acting(partner_id bigint) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Whoever may call it and is no partner is the owner or staff, who act for all.
-    IF cardinality(crm.own_partners()) > 0 AND NOT crm.is_staff()
-       AND NOT coalesce(check_acting.partner_id = ANY (crm.own_partners()), false)
-       AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = crm.acting_role()) THEN
+    IF crm.acts_as_partner() AND NOT coalesce(check_acting.partner_id = ANY (crm.own_partners()), false) THEN
         RAISE insufficient_privilege USING MESSAGE = format('role "%s" does not act for partner %s', crm.acting_role(), coalesce(check_acting.partner_id::text, 'null'));
     END IF;
 END $$;

@@ -444,6 +444,10 @@ DECLARE
     result bigint;
 BEGIN
     PERFORM crm.check_acting($1);
+    -- Of customers that are not its own a partner does not learn whether there are such.
+    IF NOT crm.sees_customer($2) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'new row violates row-level security policy for table "deal_registration"';
+    END IF;
     -- In line before looking, and masked: neither the other's product nor its partner shows.
     PERFORM pg_advisory_xact_lock(hashtextextended('crm.deal_registration', 815));
     until := crm.deal_taken_until($2, $3, clock_timestamp());
@@ -460,7 +464,12 @@ COMMENT ON FUNCTION crm.register_deal(bigint, bigint, @ltree@.ltree, interval) I
 CREATE FUNCTION crm.release_deal(deal_registration_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM crm.check_acting((SELECT d.partner_id FROM crm.deal_registration AS d WHERE d.deal_registration_id = release_deal.deal_registration_id));
+    -- Another's deal is like none at all, so that its number does not tell whose it is.
+    IF crm.acts_as_partner() AND NOT EXISTS (
+        SELECT FROM crm.deal_registration AS d
+        WHERE d.deal_registration_id = release_deal.deal_registration_id AND d.partner_id = ANY (crm.own_partners())) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('role "%s" has no registered deal %s', crm.acting_role(), release_deal.deal_registration_id);
+    END IF;
     UPDATE crm.deal_registration AS d SET protected = tstzrange(lower(d.protected), greatest(clock_timestamp(), lower(d.protected) + interval '1 microsecond'))
     WHERE d.deal_registration_id = release_deal.deal_registration_id AND d.protected @> clock_timestamp();
 END $$;

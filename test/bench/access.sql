@@ -56,9 +56,10 @@ ROLLBACK;
 SELECT what, pg_temp.best('crm_bench_partner', query) AS ms FROM (VALUES
     (1, 'point look-up of a customer', replace(:'point', '*', 'customer_id, name')),
     (2, 'newest 20 interactions', 'SELECT interaction_id, occurred_at FROM crm.interaction ORDER BY occurred_at DESC LIMIT 20'),
-    (3, '20 customers by name', 'SELECT customer_id, name FROM crm.customer ORDER BY customer_id LIMIT 20'),
-    (4, 'count of its interactions', 'SELECT count(*) FROM crm.interaction'),
-    (5, 'the same count by an owner column, no security', 'SELECT count(*) FROM owned WHERE owner = 3')) AS v (n, what, query) ORDER BY n;
+    (3, 'newest 20, crm.newest_interactions()', 'SELECT * FROM crm.newest_interactions(20)'),
+    (4, '20 customers by name', 'SELECT customer_id, name FROM crm.customer ORDER BY customer_id LIMIT 20'),
+    (5, 'count of its interactions', 'SELECT count(*) FROM crm.interaction'),
+    (6, 'the same count by an owner column, no security', 'SELECT count(*) FROM owned WHERE owner = 3')) AS v (n, what, query) ORDER BY n;
 SELECT :seen AS seen, :compared AS compared;
 
 -- The loop: what an interaction costs while partners have access, and while none has.

@@ -29,8 +29,9 @@ INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject, 
     (8001, 'email', 'outbound', 'sent', 'to a', 8101, NULL, NULL), (8002, 'email', 'outbound', 'sent', 'secret to b', 8102, 'mail', 'ext-b-secret'),
     (8003, 'email', 'outbound', 'sent', 'secret of b', 8102, NULL, NULL), (8003, 'email', 'inbound', 'replied', 'of nobody', NULL, NULL, NULL);
 INSERT INTO crm.purchase (customer_id, amount, product, partner_id) VALUES (8001, 1, 'pen', 8101), (8002, 2, 'secret', 8102), (8003, 3, 'secret', 8102);
-INSERT INTO crm.message (customer_id, channel, purpose, body, partner_id) VALUES (8001, 'email', 'marketing', 'to a', 8101), (8002, 'email', 'marketing', 'secret', 8102), (8003, 'email', 'marketing', 'secret', 8102);
-INSERT INTO crm.deal_registration (partner_id, customer_id, protected, registered_at) VALUES (8102, 8003, tstzrange(now(), now() + interval '10 days'), now());
+INSERT INTO crm.message (message_id, customer_id, channel, purpose, body, partner_id, idempotency_key) VALUES
+    (8301, 8001, 'email', 'marketing', 'to a', 8101, NULL), (8302, 8002, 'email', 'marketing', 'secret', 8102, 'key secret'), (8303, 8003, 'email', 'marketing', 'secret', 8102, NULL);
+INSERT INTO crm.deal_registration (deal_registration_id, partner_id, customer_id, protected, registered_at) VALUES (8402, 8102, 8003, tstzrange(now(), now() + interval '10 days'), now());
 
 SELECT throws_ok($$ SELECT crm.grant_access('crm_test_a', 'king') $$, '22023', '"king" is no kind of access', 'a kind must be one');
 SELECT throws_ok($$ SELECT crm.grant_access('crm_test_absent', 'reader') $$, '42704', NULL, 'a role must exist');
@@ -92,8 +93,65 @@ BEGIN
     END LOOP;
 END $$;
 SELECT is_empty($$ SELECT pg_temp.leaks('crm_test_a') $$, 'no table or view shows A anything of B''s customers');
-SELECT is_empty($$ SELECT * FROM pg_temp.leaks('crm_test_nobody') AS l WHERE l !~ '^crm\.access_table ' $$, 'nor a role of no partner, whatever it may read');
+SELECT is_empty($$ SELECT * FROM pg_temp.leaks('crm_test_nobody') AS l WHERE l !~ '^crm\.access_(table|right) ' $$, 'nor a role of no partner, whatever it may read');
 SELECT isnt_empty($$ SELECT pg_temp.leaks('crm_test_b') $$, 'while B finds its own: the search can find');
+
+-- Every function that A may call, with keys of what is B's (each kind of key) and with ones of nothing: the same answer,
+-- the same error, detail and hint. A function that comes later is called too.
+CREATE FUNCTION pg_temp.told(who name, query text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer text := '';
+    message text;
+    detail text;
+    hint text;
+    r record;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', who);
+    IF query ~ '^(SELECT|EXPLAIN)' THEN
+        FOR r IN EXECUTE query LOOP answer := answer || r::text; END LOOP;
+    ELSE
+        EXECUTE query INTO answer;
+    END IF;
+    -- Nothing that it writes stays.
+    RAISE EXCEPTION '%', coalesce(answer, '') USING ERRCODE = 'CRM00';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RESET ROLE;
+    RETURN regexp_replace(concat_ws(' | ', sqlstate, message, nullif(detail, ''), nullif(hint, '')), '\m(8002|8004|8012|8202|8302|8402|999999)\M', '#', 'g');
+END $$;
+CREATE TEMP TABLE called AS
+SELECT p.oid::regprocedure AS function, k.key, pg_temp.told('crm_test_a', format('SELECT x.* FROM crm.%I(%s) AS x', p.proname, (
+    SELECT string_agg(coalesce(quote_ident(nullif(p.proargnames[a.n], '')) || ' => ', '') || CASE
+               WHEN a.type IN ('bigint'::regtype, 'bigint[]'::regtype) AND p.proargnames[a.n] ~ 'partner' THEN quote_literal(CASE WHEN p.proargnames[a.n] ~ '^to_' THEN 8102 ELSE 8101 END)
+               WHEN a.type = 'bigint'::regtype THEN k.key::text
+               WHEN a.type = 'bigint[]'::regtype THEN format('''{%s}''', k.key)
+               WHEN a.type = 'timestamptz'::regtype THEN 'now()' WHEN a.type = 'boolean'::regtype THEN 'true' WHEN a.type = 'integer'::regtype THEN '1'
+               WHEN a.type = 'interval'::regtype THEN '''1 day''' WHEN a.type = 'crm.channel'::regtype THEN '''email''' WHEN a.type = 'crm.channel[]'::regtype THEN '''{email}'''
+               WHEN a.type = 'text'::regtype THEN CASE p.proargnames[a.n] WHEN 'duty' THEN '''sell''' WHEN 'purpose' THEN '''marketing''' WHEN 'country' THEN '''DE''' ELSE '''x''' END
+               ELSE 'NULL' END, ', ' ORDER BY a.n)
+    FROM (SELECT t.type, t.n::integer FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS t (type, n)) AS a WHERE a.n <= p.pronargs - p.pronargdefaults))) AS answer
+FROM pg_proc AS p CROSS JOIN unnest('{8002,8004,8012,8202,8302,8402,999999}'::bigint[]) AS k (key)
+WHERE p.pronamespace = 'crm'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+  AND p.proargtypes::oid[] && ARRAY['bigint', 'bigint[]']::regtype[]::oid[] AND 'internal'::regtype <> ALL (p.proargtypes::oid[]) AND has_function_privilege('crm_test_a', p.oid, 'EXECUTE');
+SELECT is_empty($$ SELECT c.function, c.key, c.answer, n.answer FROM called AS c JOIN called AS n ON n.function = c.function AND n.key = 999999 WHERE c.answer <> n.answer $$,
+    'no function tells A more of what is B''s than of what does not exist');
+SELECT cmp_ok((SELECT count(DISTINCT function) FROM called), '>=', 15::bigint, 'and there are functions to call');
+SELECT is_empty($$ SELECT * FROM called WHERE answer ~ '^(42883|42601|42P01|XX)' $$, 'every call was one');
+
+-- Every object has its rights decided, for every kind.
+SELECT is_empty($$ SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND c.relname NOT IN (SELECT object FROM crm.access_right) $$, 'crm.access_right decides for every table and view');
+SELECT is_empty($$ SELECT DISTINCT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace AND p.prokind IN ('f', 'p') AND p.prorettype <> 'trigger'::regtype
+    AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0)
+    AND p.proname || '()' NOT IN (SELECT object FROM crm.access_right) $$, 'and for every function that PUBLIC may not execute');
+SELECT is_empty($$ SELECT r.object FROM crm.access_right AS r WHERE r.object NOT IN (SELECT relname FROM pg_class WHERE relnamespace = 'crm'::regnamespace)
+    AND r.object NOT IN (SELECT proname || '()' FROM pg_proc WHERE pronamespace = 'crm'::regnamespace) $$, 'and for nothing else');
+SELECT is_empty($$ SELECT r, k, c.relname, p FROM (VALUES ('crm_test_a', 'partner'), ('crm_test_reader', 'reader'), ('crm_test_agent', 'agent'), ('crm_test_manager', 'manager'), ('crm_test_admin', 'admin')) AS v (r, k)
+    CROSS JOIN pg_class AS c CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p
+    WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')
+      AND CASE WHEN p = 'DELETE' THEN has_table_privilege(r, c.oid, p) ELSE has_any_column_privilege(r, c.oid, p) END
+       <> (EXISTS (SELECT FROM crm.access_rights(k) AS a WHERE NOT a.is_function AND a.object = c.relname AND a.privilege = p)
+           OR EXISTS (SELECT FROM aclexplode(c.relacl) AS x WHERE x.grantee = 0 AND x.privilege_type = p)) $$, 'what is granted is what stands there');
 
 -- Every table with customers is covered.
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
@@ -103,24 +161,40 @@ SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class AS c JOIN pg_attribute A
       AND c.relname NOT IN (SELECT "table" FROM crm.access_table) $$, 'and it stands in the list');
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace AND p.prosecdef
     AND (has_function_privilege('crm_test_a', p.oid, 'EXECUTE') OR has_function_privilege('crm_test_nobody', p.oid, 'EXECUTE'))
-    AND p.proname NOT IN ('offer_handover', 'answer_handover', 'register_deal', 'release_deal') $$, 'a partner may call no function that runs as the owner, but for those that look at who calls');
+    AND p.proname NOT IN ('offer_handover', 'answer_handover', 'register_deal', 'release_deal', 'customer_taken_until') $$, 'a partner may call no function that runs as the owner, but for those that look at who calls');
 SELECT is_empty($$ SELECT DISTINCT s.relname FROM pg_class AS s WHERE s.relnamespace = 'crm'::regnamespace AND CASE s.relkind WHEN 'S' THEN has_sequence_privilege('crm_test_a', s.oid, 'SELECT, USAGE') END $$, 'nor read how many rows there are from a sequence');
 
 -- Writing
 SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (8001, 'email', 'inbound', 'replied') RETURNING partner_id $$), '8101', 'A writes what it did, in its name');
 SELECT is((SELECT interactions FROM crm.customer_channel WHERE customer_id = 8001 AND channel = 'email'), 2::bigint, 'and the loop goes on');
 SELECT is((SELECT sum(differing) FROM crm.verify()), 0::numeric, 'everything derived is right');
-CREATE TEMP TABLE answer AS SELECT t.name, pg_temp.seen('crm_test_a', format(t.query, 8002)) AS hidden, pg_temp.seen('crm_test_a', format(t.query, 999999)) AS absent FROM (VALUES
+CREATE TEMP TABLE answer AS SELECT t.name, pg_temp.told('crm_test_a', format(t.query, 8002)) AS hidden, replace(pg_temp.told('crm_test_a', format(t.query, 999999)), '1000399', '#') AS absent FROM (VALUES
     ('interaction', 'INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (%s, ''email'', ''inbound'', ''replied'')'),
     ('purchase', 'INSERT INTO crm.purchase (customer_id, amount) VALUES (%s, 1)'),
     ('message', 'INSERT INTO crm.message (customer_id, channel, purpose) VALUES (%s, ''email'', ''marketing'')'),
+    ('contact point of an interaction', 'INSERT INTO crm.interaction (customer_id, channel, direction, outcome, contact_point_id) VALUES (8001, ''email'', ''inbound'', ''replied'', %s + 10)'),
+    ('contact point of a message', 'INSERT INTO crm.message (customer_id, channel, purpose, contact_point_id) VALUES (8001, ''email'', ''contract'', %s + 10)'),
+    ('deal', 'SELECT crm.register_deal(8101, %s)'),
+    ('release', 'SELECT crm.release_deal(%s + 400)'),
+    ('directory', 'SELECT count(*) FROM crm.customer_directory WHERE customer_id = %s'),
     ('select', 'SELECT count(*) FROM crm.customer WHERE customer_id = %s'),
     ('update', 'UPDATE crm.interaction SET subject = ''x'' WHERE customer_id = %s RETURNING 1'),
     ('explain', 'EXPLAIN (COSTS off) SELECT 1 FROM crm.customer WHERE customer_id = 1 AND %1$s = %1$s')) AS t (name, query);
 SELECT is_empty('SELECT * FROM answer WHERE hidden IS DISTINCT FROM absent', 'another''s customer answers like one that is not there');
-SELECT matches((SELECT hidden FROM answer WHERE name = 'message'), '^42501 new row violates row-level security policy', 'with an error of rights');
+SELECT matches((SELECT hidden FROM answer WHERE name = 'message'), '^42501 . new row violates row-level security policy', 'with an error of rights');
 SELECT matches(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose, partner_id) VALUES (8003, 'email', 'contract', 8102) $$), '^42501', 'nothing in another''s name');
 SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose) VALUES (8003, 'email', 'contract') RETURNING 'written' $$), 'written', 'a message to its own customer');
+-- Unique keys tell nothing: what a partner writes is a key of its own.
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome, source, external_id) VALUES (8001, 'email', 'inbound', 'replied', 'mail', 'ext-b-secret') ON CONFLICT DO NOTHING RETURNING source $$),
+          'partner 8101: mail', 'an interaction with the key of another''s');
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome, source, external_id) VALUES (8001, 'email', 'inbound', 'replied', 'partner 8101: mail', 'ext-b-secret') ON CONFLICT (source, external_id) DO NOTHING RETURNING source $$),
+          NULL, 'its own key it meets again');
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose, idempotency_key) VALUES (8001, 'email', 'contract', 'key secret') RETURNING idempotency_key $$), 'partner 8101: key secret', 'nor a message''s');
+SELECT is(pg_temp.seen('crm_test_a', $$ SELECT string_agg(customer_id || coalesce(' taken', ''), ',' ORDER BY customer_id) FROM crm.customer_directory WHERE taken_until > now() $$), '8003 taken', 'the directory says who is taken');
+SELECT is(pg_temp.seen('crm_test_b', $$ SELECT count(taken_until) FROM crm.customer_directory $$), '0', 'not by a deal of one''s own');
+SELECT is(pg_temp.seen('crm_test_agent', $$ SELECT count(taken_until) FROM crm.customer_directory WHERE customer_id > 8000 $$), '1', 'staff see it of all');
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT array_agg(n.interaction_id) = (SELECT array_agg(i.interaction_id ORDER BY i.occurred_at DESC, i.interaction_id DESC) FROM crm.interaction AS i) FROM crm.newest_interactions() AS n'), 'true', 'the newest interactions are those that it sees');
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM pg_stats WHERE schemaname = ''crm'' AND tablename = ''customer'''), '0', 'statistics show no values');
 UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
 SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose) VALUES (8003, 'email', 'marketing') $$),
           '23514 customer 8003 must not be contacted over email for purpose "marketing": the cap is reached', 'the cap binds all partners together, without saying who used it up');
@@ -155,6 +229,25 @@ DELETE FROM crm.partner_responsibility WHERE responsibility_id IN (8205, 8203);
 SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer'), '0', 'without responsibilities nothing is seen');
 UPDATE crm.partner_responsibility SET partner_id = 8101 WHERE responsibility_id = 8202;
 SELECT is(pg_temp.seen('crm_test_a', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8001,8002', 'a partner that is replaced');
+-- Many at once, and one who comes without a territory, after audiences were computed while nobody was.
+INSERT INTO crm.customer (customer_id, name) SELECT i, 'many' FROM generate_series(8501, 8520) AS i;
+INSERT INTO crm.customer_territory SELECT i, 'de.east' FROM generate_series(8501, 8519) AS i;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer WHERE customer_id > 8500'), '19', 'many customers come into a territory');
+INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty) SELECT 8102, i, 'informed: sell' FROM generate_series(8501, 8520) AS i;
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT count(*) FROM crm.customer WHERE customer_id > 8500'), '20', 'many responsibilities begin');
+DELETE FROM crm.partner_responsibility WHERE customer_id BETWEEN 8511 AND 8520;
+SELECT is(pg_temp.seen('crm_test_b', 'SELECT count(*) FROM crm.customer WHERE customer_id > 8500'), '10', 'and end');
+UPDATE crm.customer_territory SET territory = 'de.south' WHERE customer_id BETWEEN 8501 AND 8505;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer WHERE customer_id > 8500'), '14', 'many move');
+DELETE FROM crm.customer_territory WHERE customer_id BETWEEN 8506 AND 8510;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer WHERE customer_id > 8500'), '9', 'or leave');
+DELETE FROM crm.customer WHERE customer_id > 8500 OR customer_id = 8004;
+SELECT ok(crm.rebuild_audiences() > 0, 'audiences are computed while every customer has a territory');
+INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, duty, valid) VALUES (8206, 8101, 'informed: service', '[2020-01-01,)');
+INSERT INTO crm.customer (customer_id, name) VALUES (8005, 'Late');
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer WHERE customer_id = 8005'), '1', 'who answers everywhere sees a new customer without one');
+DELETE FROM crm.partner_responsibility WHERE responsibility_id = 8206;
+SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer WHERE customer_id = 8005'), '0', 'as long as it does');
 UPDATE crm.partner SET contract = tstzrange(now() - interval '2 days', now() - interval '1 day') WHERE partner_id = 8101;
 SELECT is(pg_temp.seen('crm_test_a', 'SELECT count(*) FROM crm.customer'), '0', 'and one whose contract has ended');
 UPDATE crm.partner SET contract = tstzrange(now() - interval '2 days', NULL) WHERE partner_id = 8101;
