@@ -35,7 +35,7 @@ typedef struct AudienceColumns
 } AudienceColumns;
 
 static CrmPlan visible = {
-	"SELECT FROM crm.customer AS c WHERE c.customer_id = $1"
+	"SELECT FROM crm.customer AS c WHERE c.customer_id OPERATOR(pg_catalog.=) $1"
 };
 
 static CrmPlan own_partner = {
@@ -48,7 +48,7 @@ static CrmPlan own_partner = {
  * locks him FOR UPDATE, and then finds the fact.
  */
 static CrmPlan audience = {
-	"SELECT c.audience_id FROM crm.customer AS c WHERE c.customer_id = $1 FOR KEY SHARE"
+	"SELECT c.audience_id FROM crm.customer AS c WHERE c.customer_id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE"
 };
 
 static AttrNumber

@@ -31,17 +31,17 @@ PG_FUNCTION_INFO_V1(crm_contact_check_locked);
 #define CHECK_COLUMNS 8			/* as those of its result; the last two are its own */
 
 static CrmPlan lock_points = {
-	"SELECT FROM crm.contact_point AS p WHERE p.customer_id = $1 AND p.channel = $2"
+	"SELECT FROM crm.contact_point AS p WHERE p.customer_id OPERATOR(pg_catalog.=) $1 AND p.channel OPERATOR(pg_catalog.=) $2"
 	" ORDER BY p.contact_point_id FOR SHARE"
 };
 
 static CrmPlan lock_customer = {
-	"SELECT FROM crm.customer AS c WHERE c.customer_id = $1 FOR NO KEY UPDATE"
+	"SELECT FROM crm.customer AS c WHERE c.customer_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE"
 };
 
 static CrmPlan check = {
 	"SELECT k.ordinal, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $5,"
-	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id = k.contact_point_id)"
+	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) k.contact_point_id)"
 	" FROM crm.contact_check(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5], ARRAY[$6], $7) AS k"
 };
 

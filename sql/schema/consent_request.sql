@@ -246,26 +246,29 @@ COMMENT ON TRIGGER contact_need ON crm.channel_policy IS 'keeps crm.contact_need
 COMMENT ON TRIGGER contact_need ON crm.legal_basis IS 'keeps crm.contact_need';
 UPDATE crm.legal_basis SET strength = strength;
 
+-- Joined and then sorted, not asked point by point: the whole base is read by analyses. A single customer is found by the
+-- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON.
 CREATE VIEW crm.contact_permission WITH (security_invoker = true) AS
-SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose) t.customer_id, t.channel, n.purpose, t.contact_point_id, k.consent_id
-FROM crm.customer AS c
-JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
-LEFT JOIN (SELECT DISTINCT d.country FROM crm.contact_need AS d) AS g ON g.country = c.country
-JOIN crm.contact_need AS n ON n.country = coalesce(g.country, '') AND n.kind = c.kind AND n.channel = t.channel
-LEFT JOIN LATERAL (
-    SELECT k.consent_id, k.status, b.strength, k.expires_at
-    FROM crm.consent AS k JOIN crm.legal_basis AS b ON b.basis = k.basis
-    WHERE k.customer_id = c.customer_id AND k.is_current
-      AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = n.purpose OR k.purpose IS NULL)
-      AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
-    ORDER BY k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC LIMIT 1) AS k ON true
-WHERE t.blocked_at IS NULL AND n.purpose <> ''
-  AND CASE WHEN k.consent_id IS NULL THEN n.strength <= 10
-           ELSE k.status = 'granted' AND k.strength >= n.strength AND (k.expires_at > now() OR k.expires_at IS NULL) END
+SELECT DISTINCT ON (s.customer_id, s.channel, s.purpose) s.customer_id, s.channel, s.purpose, s.contact_point_id, s.consent_id
+FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.contact_point_id)
+             t.customer_id, t.channel, n.purpose, t.contact_point_id, t.is_primary, t.canonical, n.strength AS needed,
+             k.consent_id, k.status, k.expires_at, b.strength
+      FROM crm.contact_point AS t
+      JOIN crm.customer AS c ON c.customer_id = t.customer_id
+      LEFT JOIN (SELECT DISTINCT d.country FROM crm.contact_need AS d) AS g ON g.country = c.country
+      JOIN crm.contact_need AS n ON n.country = coalesce(g.country, '') AND n.kind = c.kind AND n.channel = t.channel
+      LEFT JOIN crm.consent AS k ON k.customer_id = t.customer_id AND k.is_current
+          AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = n.purpose OR k.purpose IS NULL)
+          AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
+      LEFT JOIN crm.legal_basis AS b ON b.basis = k.basis
+      WHERE t.blocked_at IS NULL AND n.purpose <> ''
+      ORDER BY t.customer_id, t.channel, n.purpose, t.contact_point_id, k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC) AS s
+WHERE CASE WHEN s.consent_id IS NULL THEN s.needed <= 10
+           ELSE s.status = 'granted' AND s.strength >= s.needed AND (s.expires_at > now() OR s.expires_at IS NULL) END
   -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
   AND CASE WHEN (SELECT count(*) FROM (SELECT FROM crm.suppression LIMIT 1) AS any_suppressed) > 0
-           THEN NOT crm.is_suppressed(t.channel, t.address) ELSE true END
-ORDER BY t.customer_id, t.channel, n.purpose, t.is_primary DESC, t.contact_point_id;
+           THEN NOT crm.is_suppressed(s.channel, s.canonical) ELSE true END
+ORDER BY s.customer_id, s.channel, s.purpose, s.is_primary DESC, s.contact_point_id;
 COMMENT ON VIEW crm.contact_permission IS
     'over which channels each customer may be contacted for which advertising purpose, and where: usable and permitted at present, whatever the hour and the caps; for the purposes of crm.purpose';
 COMMENT ON COLUMN crm.contact_permission.customer_id IS 'customer';
