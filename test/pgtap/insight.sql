@@ -61,6 +61,8 @@ SELECT is((SELECT count(*) FROM crm.customer_value), (SELECT count(*) FROM crm.c
 SELECT ok((SELECT bool_and(alive BETWEEN 0 AND 1 AND expected_30_days <= expected_90_days AND expected_90_days <= expected_365_days
                            AND expected_spend > 0 AND value_365_days >= 0 AND value_365_days < 'Infinity') FROM crm.customer_value),
           'probabilities are probabilities, longer horizons expect more, nothing is infinite');
+SELECT set_eq($$ SELECT DISTINCT v.model FROM crm.customer_value AS v JOIN crm.customer AS c USING (customer_id) WHERE c.peer_group = 'small' AND v.currency = 'USD' $$,
+    $$ SELECT kind FROM crm.model WHERE is_current AND kind <> 'gamma_gamma' AND currency = 'USD' AND peer_group IS NULL $$, 'a group too small has the model of all');
 SELECT ok((SELECT bool_and(expected_365_days_lower <= expected_365_days AND expected_365_days <= expected_365_days_upper) FROM crm.customer_value WHERE currency = 'USD'),
           'expectations lie in their intervals');
 SELECT ok((SELECT bool_and(value_365_days_lower < value_365_days AND value_365_days < value_365_days_upper AND expected_spend_lower < expected_spend AND expected_spend < expected_spend_upper
@@ -102,6 +104,13 @@ SELECT is((SELECT (f).model || ' ' || (f).customers || ' ' || (f).converged FROM
     WHERE n > 0 GROUP BY customer_id, n) AS s) AS q), 'bg_bb 2357 true', 'the BG/BB is fitted to periods by a query');
 SELECT throws_ok($$ CALL crm.fit_models('infinity') $$, '22023', 'models are fitted as of a finite time', 'a time must be finite');
 SELECT throws_ok($$ CALL crm.fit_models(now(), 100, '{crystal_ball}') $$, '22023', 'unknown kind of model in {crystal_ball}', 'a kind must be known');
+-- Nobody, and one who did not come back: no failure.
+DELETE FROM crm.purchase;
+SELECT lives_ok($$ CALL crm.fit_models() $$, 'no purchases at all: nothing to fit');
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, currency) VALUES (3, now() - interval '50 days', 5, 'SEK');
+SELECT lives_ok($$ CALL crm.fit_models() $$, 'one customer');
+SELECT is((SELECT (model, repeat_purchases, alive BETWEEN 0 AND 1, expected_spend, value_365_days > 0)::text FROM crm.customer_value), '(bg_nbd,0,t,5,t)', 'who has a value all the same');
+SELECT is((SELECT reason FROM crm.churn_risk), 'bought once, 50 days ago', 'and a reason');
 SELECT is(current_setting('application_name') ~ 'crm.fit', false, 'the session has its name back');
 SELECT is((SELECT count(*) FROM crm.fit_progress), 0::bigint, 'nothing is running');
 
