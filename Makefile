@@ -32,6 +32,7 @@ OBJS = \
 	src/channel_best_math.o \
 	src/channel_prior.o \
 	src/channel_prior_loss.o \
+	src/channel_prior_loss_math.o \
 	src/channel_prior_math.o \
 	src/channel_gap.o \
 	src/channel_gap_math.o \

@@ -113,20 +113,21 @@ COMMENT ON COLUMN crm.customer_feature.recency IS 'how long ago was the last tim
 
 CREATE VIEW crm.customer_prior WITH (security_invoker = true) AS
 SELECT f.customer_id, p.channel,
-       CASE WHEN m.mean IS NOT NULL THEN greatest(r.strength * m.mean, 0.05) ELSE coalesce(r.prior_success, p.prior_success) END AS a,
-       CASE WHEN m.mean IS NOT NULL THEN greatest(r.strength * (1 - m.mean), 0.05) ELSE coalesce(r.prior_failure, p.prior_failure) END AS b
+       CASE WHEN r.method = 'regression'
+            THEN greatest(r.strength * crm.beta_regression_mean(r.weights, v.features, r.means), 0.05)
+            ELSE coalesce(r.prior_success, p.prior_success) END AS a,
+       CASE WHEN r.method = 'regression'
+            THEN greatest(r.strength * (1 - crm.beta_regression_mean(r.weights, v.features, r.means)), 0.05)
+            ELSE coalesce(r.prior_failure, p.prior_failure) END AS b
 FROM crm.customer_feature AS f
--- Once for each customer, and only where a channel has a regression.
+-- Once for each customer, and only where a channel has a regression. The mean is quicker computed twice than kept: of a subquery
+-- for it the planner would keep the results by the arrays they come from.
 CROSS JOIN LATERAL (
     SELECT CASE WHEN EXISTS (SELECT FROM crm.channel_prior AS e WHERE e.is_current AND e.method = 'regression')
                 THEN crm.feature_values(f) END AS features
     OFFSET 0) AS v
 CROSS JOIN crm.channel_policy AS p
-LEFT JOIN crm.channel_prior AS r ON r.channel = p.channel AND r.is_current
--- Once for both parameters, however often a query asks for them.
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN r.method = 'regression' THEN crm.beta_regression_mean(r.weights, v.features, r.means) END AS mean
-    OFFSET 0) AS m;
+LEFT JOIN crm.channel_prior AS r ON r.channel = p.channel AND r.is_current;
 COMMENT ON VIEW crm.customer_prior IS
     'the Beta prior of each customer on each channel: the regression''s by his features, the channel''s common one, or that of crm.channel_policy';
 COMMENT ON COLUMN crm.customer_prior.customer_id IS 'customer';

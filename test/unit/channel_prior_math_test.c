@@ -1,6 +1,6 @@
-/* build: src/channel_prior_math.c -lm */
+/* build: src/channel_prior_math.c src/channel_prior_loss_math.c -lm */
 /*
- * Unit tests of channel_prior_math.c: derivatives against finite differences,
+ * Unit tests of channel_prior_math.c and channel_prior_loss_math.c: derivatives against finite differences,
  * the likelihood against the C library's, recovery of what data were made
  * with, independence of order and of equal rows, inputs at the edge, and the
  * prequential loss against a plain loop.
