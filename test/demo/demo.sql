@@ -136,6 +136,29 @@ DROP EXTENSION crm;
 \set ON_ERROR_STOP on
 
 \echo
+\echo '== The outbox: a message without permission cannot be written'
+INSERT INTO crm.customer (name, country, source, source_key) VALUES ('Ann', 'DE', 'outbox', 'ann'), ('Bob', 'DE', 'outbox', 'bob'), ('Cy', 'DE', 'outbox', 'cy'), ('Dee', 'DE', 'outbox', 'dee');
+INSERT INTO crm.contact_point (customer_id, channel, address)
+SELECT customer_id, 'email', source_key || CASE source_key WHEN 'bob' THEN '@full.example' WHEN 'cy' THEN '@gone.example' ELSE '@example.org' END
+FROM crm.customer WHERE source = 'outbox';
+INSERT INTO crm.consent (customer_id, channel, purpose, status, evidence)
+SELECT customer_id, 'email', 'marketing', 'granted', 'form of the demo' FROM crm.customer WHERE source = 'outbox' AND source_key <> 'dee';
+\set ON_ERROR_STOP off
+INSERT INTO crm.message (customer_id, channel, purpose, subject) SELECT customer_id, 'email', 'marketing', 'Offer' FROM crm.customer WHERE source = 'outbox' AND source_key = 'dee';
+\set ON_ERROR_STOP on
+SELECT c.name, crm.queue_message(c.customer_id, 'email', 'marketing', 'Grüße, ' || c.name, 'Something new for you.', idempotency_key => 'demo ' || c.customer_id) AS message
+FROM crm.customer AS c WHERE c.source = 'outbox' AND c.source_key <> 'dee' ORDER BY c.source_key;
+
+\echo '== A worker delivers to files: one is sent, one mailbox is full, one address is gone'
+\set worker :data '/../demo/worker'
+\setenv WORKER :worker
+\setenv PGDATABASE :DBNAME
+\! out=$(mktemp -d) && "$WORKER" -1 "$out" email && sed 's/[0-9a-f]\{32\}/…/' "$out"/*.eml; rm -rf "$out"
+SELECT c.name, m.status, m.attempts, coalesce(m.last_error, i.outcome::text) AS came_of_it, p.block_reason, m.status = 'ready' AND m.not_before > now() AS tried_again_later
+FROM crm.message AS m JOIN crm.customer AS c USING (customer_id) JOIN crm.contact_point AS p USING (contact_point_id) LEFT JOIN crm.interaction AS i USING (message_id)
+WHERE c.source = 'outbox' ORDER BY c.source_key;
+
+\echo
 \echo '== The plan of a timeline page: an index, whatever the size of the table'
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
 SELECT occurred_at, channel, direction, outcome, subject FROM crm.interaction
