@@ -412,7 +412,8 @@ BEGIN
     UPDATE crm.consent AS k SET is_current = false
     WHERE k.customer_id = new.customer_id AND k.is_current AND k.consent_id <> new.consent_id
       AND (k.consent_id = new.lifts
-           OR new.is_current AND k.status <> 'objected' AND k.recorded_at <= new.recorded_at
+           -- An objection is not one of the row: when it is taken back, what held beside it holds again, a withdrawal too.
+           OR new.is_current AND new.status <> 'objected' AND k.status <> 'objected' AND k.recorded_at <= new.recorded_at
               AND k.channel IS NOT DISTINCT FROM new.channel AND k.purpose IS NOT DISTINCT FROM new.purpose
               AND k.contact_point_id IS NOT DISTINCT FROM new.contact_point_id);
     RETURN NULL;

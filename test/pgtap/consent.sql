@@ -89,6 +89,10 @@ SELECT throws_ok($$ SELECT crm.lift_objection((SELECT max(consent_id) FROM crm.c
                  'it is not taken back without evidence');
 SELECT lives_ok($$ SELECT crm.lift_objection((SELECT max(consent_id) FROM crm.consent WHERE customer_id = 9003 AND status = 'objected'), 'letter of May') $$, 'the customer takes it back');
 SELECT is(pg_temp.may(9003, 'email'), 'yes', 'and may be written to');
+INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (9003, 'email', 'survey', 'granted');
+INSERT INTO crm.consent (customer_id, channel, status) VALUES (9003, 'email', 'withdrawn'), (9003, 'email', 'objected');
+SELECT isnt(crm.lift_objection((SELECT max(consent_id) FROM crm.consent WHERE customer_id = 9003 AND status = 'objected'), 'letter of June'), NULL, 'another objection is taken back');
+SELECT is(pg_temp.may(9003, 'email', 'survey'), 'message_consent', 'which does not undo the withdrawal before it');
 INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (9003, 'email', 'contract', 'objected');
 SELECT is(pg_temp.may(9003, 'email', 'contract'), 'message_consent', 'an objection to a purpose by name holds whatever it is');
 INSERT INTO crm.consent (customer_id, channel, purpose, status, expires_at) VALUES (9003, 'phone', 'marketing', 'granted', now() + interval '1 day');
