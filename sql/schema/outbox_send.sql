@@ -132,13 +132,14 @@ BEGIN
     PERFORM FROM crm.contact_point AS p WHERE p.customer_id = sending.customer_id AND p.channel = sending.channel
     ORDER BY p.contact_point_id FOR SHARE;
     PERFORM FROM crm.customer AS c WHERE c.customer_id = sending.customer_id FOR NO KEY UPDATE;
-    SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
-    PERFORM crm.check_lease(sending, token, '{leased}');
-    IF sending.leased_until <= clock_timestamp() THEN
+    UPDATE crm.message AS m SET status = 'sending'
+    WHERE m.message_id = begin_send.message_id AND m.token = begin_send.token AND m.status = 'leased' AND m.leased_until > clock_timestamp();
+    IF NOT FOUND THEN
+        SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
+        PERFORM crm.check_lease(sending, token, '{leased}');
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('the lease of message %s is lost', message_id), DETAIL = format('It ran out at %s.', sending.leased_until);
     END IF;
-    UPDATE crm.message AS m SET status = 'sending' WHERE m.message_id = begin_send.message_id;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION crm.begin_send(bigint, bigint) IS
@@ -156,12 +157,15 @@ BEGIN
     IF outcome IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'the outcome of a message must not be null';
     END IF;
-    SELECT * INTO done FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
-    PERFORM crm.check_lease(done, token, '{sending}');
     UPDATE crm.message AS m
     SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END, message_uid = coalesce(complete_message.message_uid, m.message_uid),
         last_error = NULL
-    WHERE m.message_id = complete_message.message_id;
+    WHERE m.message_id = complete_message.message_id AND m.token = complete_message.token AND m.status = 'sending'
+    RETURNING * INTO done;
+    IF NOT FOUND THEN
+        SELECT * INTO done FROM crm.message AS m WHERE m.message_id = complete_message.message_id;
+        PERFORM crm.check_lease(done, token, '{sending}');
+    END IF;
     INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
                                       partner_id, agent, subject, details, source, external_id)
     VALUES (done.customer_id, done.channel, 'outbound', outcome, coalesce(occurred_at, now()), done.contact_point_id, done.campaign_id,
