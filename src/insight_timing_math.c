@@ -34,7 +34,7 @@
 #include <string.h>
 
 /* How many points are computed between two looks at the stop callback. */
-#define STOP_POINTS 1024
+#define STOP_POINTS 128
 #define STOP_ROWS 65536
 /* exp() of covariates stays within exp(+-this). */
 #define COVARIATE_LIMIT 40.0
