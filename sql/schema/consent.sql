@@ -364,6 +364,10 @@ BEGIN
     END IF;
     -- One at a time for a customer: who checks a message waits here for us, or we for him. See crm.message_check().
     PERFORM FROM crm.customer AS c WHERE c.customer_id = new.customer_id FOR NO KEY UPDATE;
+    -- Said now is said when its turn has come: entries and sendings are then in the order in which they took effect.
+    IF new.recorded_at >= statement_timestamp() THEN
+        new.recorded_at := clock_timestamp();
+    END IF;
 
     IF new.status = 'granted' AND coalesce(new.evidence, '') = ''
        AND (SELECT b.needs_evidence FROM crm.legal_basis AS b WHERE b.basis = new.basis) THEN
