@@ -104,6 +104,12 @@ SELECT is((SELECT (f).model || ' ' || (f).customers || ' ' || (f).converged FROM
     WHERE n > 0 GROUP BY customer_id, n) AS s) AS q), 'bg_bb 2357 true', 'the BG/BB is fitted to periods by a query');
 SELECT throws_ok($$ CALL crm.fit_models('infinity') $$, '22023', 'models are fitted as of a finite time', 'a time must be finite');
 SELECT throws_ok($$ CALL crm.fit_models(now(), 100, '{crystal_ball}') $$, '22023', 'unknown kind of model in {crystal_ball}', 'a kind must be known');
+-- A group too small for a model of its own is valued by that of all.
+UPDATE crm.customer SET peer_group = 'tiny' WHERE customer_id IN (SELECT customer_id FROM crm.customer_history WHERE currency = 'USD' ORDER BY customer_id LIMIT 3);
+CALL crm.fit_models('1998-07-01 00:00+00', 100, '{bg_nbd}');
+SELECT is((SELECT count(*) FROM crm.model WHERE peer_group = 'tiny'), 0::bigint, 'three customers make no model');
+SELECT is((SELECT count(*) FROM crm.customer_value AS v JOIN crm.customer AS c USING (customer_id)
+           WHERE c.peer_group = 'tiny' AND v.currency = 'USD' AND v.alive BETWEEN 0 AND 1 AND v.value_365_days >= 0), 3::bigint, 'they are valued by the model of all');
 -- Nobody, and one who did not come back: no failure.
 DELETE FROM crm.purchase;
 SELECT lives_ok($$ CALL crm.fit_models() $$, 'no purchases at all: nothing to fit');
