@@ -35,6 +35,9 @@ DECLARE
     missing integer := "limit";
     candidates bigint[];
     permitted bigint[];
+    refused bigint[];
+    refusals text[];
+    next_ats timestamptz[];
     claimed bigint[] := '{}';
 BEGIN
     IF "limit" IS NULL OR "limit" < 0 THEN
@@ -64,25 +67,23 @@ BEGIN
             ORDER BY c.priority, c.not_before, c.message_id LIMIT missing);
         EXIT WHEN cardinality(candidates) = 0;
 
-        -- Who is not permitted now is put off to when he is, or cancelled.
-        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL) INTO permitted
+        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL), array_agg(k.message_id) FILTER (WHERE k.refusal IS NOT NULL),
+               array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL)
+        INTO permitted, refused, refusals, next_ats
         FROM (SELECT (a.ids)[k.ordinal] AS message_id, k.refusal, k.next_at
               FROM (SELECT array_agg(m.message_id ORDER BY n.place) AS ids, array_agg(m.customer_id ORDER BY n.place) AS customers,
                            array_agg(m.channel ORDER BY n.place) AS channels, array_agg(m.contact_point_id ORDER BY n.place) AS points,
                            array_agg(m.purpose ORDER BY n.place) AS purposes, array_agg(now()) AS ats
                     FROM unnest(candidates) WITH ORDINALITY AS n (message_id, place) JOIN crm.message AS m ON m.message_id = n.message_id) AS a
               CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.points, a.purposes, a.ats, a.ids, false) AS k) AS k;
-        IF cardinality(permitted) IS DISTINCT FROM cardinality(candidates) THEN
+        -- Who is not permitted now is put off to when he is, or cancelled.
+        IF refused IS NOT NULL THEN
             UPDATE crm.message AS m SET
                 status = CASE WHEN k.next_at < 'infinity' THEN 'ready' ELSE 'cancelled' END,
                 not_before = CASE WHEN k.next_at < 'infinity' THEN greatest(k.next_at, m.not_before) ELSE m.not_before END,
                 refusal = k.refusal
-            FROM (SELECT m.message_id, k.refusal, k.next_at
-                  FROM unnest(candidates) AS n (message_id) JOIN crm.message AS m ON m.message_id = n.message_id
-                  CROSS JOIN LATERAL crm.contact_check(ARRAY[m.customer_id], ARRAY[m.channel], ARRAY[m.contact_point_id], ARRAY[m.purpose],
-                                                       ARRAY[now()], ARRAY[m.message_id], false) AS k
-                  WHERE m.message_id <> ALL (coalesce(permitted, '{}'))) AS k
-            WHERE m.message_id = k.message_id AND k.refusal IS NOT NULL;
+            FROM unnest(refused, refusals, next_ats) AS k (message_id, refusal, next_at)
+            WHERE m.message_id = k.message_id;
         END IF;
         claimed := claimed || coalesce(permitted, '{}');
         missing := "limit" - cardinality(claimed);
