@@ -124,6 +124,7 @@ BEGIN
     )
     SELECT array_agg(n.audience_id) INTO added FROM new AS n;
     IF added IS NOT NULL THEN
+        -- The row at which who computes from an old state of the database is told so: see crm.audience_changed().
         UPDATE crm.audience AS a SET territory = NULL WHERE coalesce(a.customer_id, 0) = 0 AND coalesce(a.territory::text, '') = '';
         PERFORM crm.refresh_audiences(added);
     END IF;
