@@ -96,6 +96,7 @@ SCHEMA = \
 	sql/schema/partner.sql \
 	sql/schema/partner_handover.sql \
 	sql/schema/partner_objective.sql \
+	sql/schema/upkeep.sql \
 	sql/schema/access.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql

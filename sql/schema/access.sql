@@ -156,7 +156,7 @@ COMMENT ON FUNCTION crm.place_customers(bigint[]) IS 'gives these customers, and
 REVOKE ALL ON FUNCTION crm.place_customers(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.rebuild_audiences() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fact text;
 BEGIN
@@ -564,7 +564,7 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
      'select (handover_id, responsibility_id, from_partner_id, to_partner_id, reason, offered_at, due_at, closed_at, status, answer, new_responsibility_id, follows_handover_id)'),
     ('joint_controller model_tracking objective partner_publication', 'select', 'select', 'select, insert, update, delete', 'select, insert, update, delete', ''),
     -- Rules
-    ('access_table attribute audience_rule channel_policy choice_policy contact_cap contact_rule country handover_rule holiday holiday_rule feature_level legal_basis machine_rule outcome_effect purpose quiet_rule required_duty value_chain',
+    ('access_table attribute audience_rule channel_policy choice_policy contact_cap contact_rule country handover_rule holiday holiday_rule feature_level legal_basis machine_rule outcome_effect purpose quiet_rule required_duty upkeep value_chain',
      'select', 'select', 'select', 'select, insert, update, delete', ''),
     ('access_right', 'select', 'select', 'select', 'select', ''),
     ('access_role audience_partner opt_in', '', '', '', 'select', ''),
@@ -578,9 +578,10 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
      '', 'execute', 'execute', 'execute', ''),
     ('absorb() analyse() answered_by() check_handover_by() close_windows() contact_check() contact_digest() deal_taken_until() expire_handovers() expire_leases() first_purchases() fit_models() history_of() interaction_implies() lift_objection() lock_answered() lock_responsibilities() machine_rule_of() make_current() offer_next_handover() reclassify_machines() recompute_histories() refresh_hours() refresh_priors() requeue_message() resolve_message() sees_customer()',
      '', '', 'execute', 'execute', ''),
-    ('apply_access() create_partner_publication() enable_partner_access() grant_access() place_customers() rebuild() rebuild_audiences() rebuild_channels() rebuild_histories() refresh_audiences() revoke_access() setup()',
-     '', '', '', 'execute', ''),
-    ('remove_defaults()', '', '', '', '', '')) AS v (objects, reader, agent, manager, admin, partner);
+    ('maintain() run_upkeep() try_upkeep()', '', '', '', 'execute', ''),
+    ('grant_access() rebuild() rebuild_audiences() rebuild_channels() rebuild_histories() revoke_access()', '', '', '', 'execute', ''),
+    -- What only the owner can do
+    ('apply_access() create_partner_publication() enable_partner_access() place_customers() refresh_audiences() remove_defaults() setup()', '', '', '', '', '')) AS v (objects, reader, agent, manager, admin, partner);
 
 CREATE FUNCTION crm.access_rights(kind text) RETURNS TABLE (object text, is_function boolean, privilege text, columns text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -612,7 +613,7 @@ END $$;
 COMMENT ON FUNCTION crm.access_rights(text) IS 'what a kind of access may do, from crm.access_right: privileges on the tables and views that there are (null columns: all) and on functions';
 
 CREATE FUNCTION crm.revoke_access(role name) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regrole(quote_ident(role)) IS NULL THEN
         RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
@@ -633,7 +634,7 @@ COMMENT ON FUNCTION crm.revoke_access(name) IS 'takes from a role what crm.grant
 REVOKE ALL ON FUNCTION crm.revoke_access(name) FROM PUBLIC;
 
 CREATE FUNCTION crm.grant_access(role name, kind text, partner_id bigint DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     acts_for bigint := coalesce(partner_id, (SELECT l.partner_id FROM crm.partner_login AS l WHERE l.role = grant_access.role));
     r record;

@@ -25,7 +25,7 @@ COMMENT ON COLUMN crm.channel_hour.refreshed_at IS 'as of when';
 -- his own: n (n - 1) m (1 - m) / (strength + 1) in a beta-binomial model, where m is his own rate over the channel times the hour's
 -- relative rate. Equating both sums gives the strength (the moment estimator), kept between 2 and 200.
 CREATE FUNCTION crm.refresh_hours(at timestamptz DEFAULT now()) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     hours bigint;
 BEGIN

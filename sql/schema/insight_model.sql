@@ -163,7 +163,7 @@ COMMENT ON FUNCTION crm.fit_kind(text, text, text, timestamptz) IS
 
 CREATE PROCEDURE crm.fit_models(as_of timestamptz DEFAULT now(), min_customers integer DEFAULT 100,
                                 kinds text[] DEFAULT '{bg_nbd,mbg_nbd,pareto_nbd,bg_cnbd,mbg_cnbd}', only_changed boolean DEFAULT false)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     g record;
     k text;
@@ -294,7 +294,7 @@ COMMENT ON PROCEDURE crm.fit_models(timestamptz, integer, text[], boolean) IS
 REVOKE ALL ON PROCEDURE crm.fit_models(timestamptz, integer, text[], boolean) FROM PUBLIC;
 
 CREATE FUNCTION crm.make_current(model_id bigint) RETURNS void
-    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE crm.model AS m SET is_current = false
     FROM crm.model AS n

@@ -134,7 +134,7 @@ CREATE TRIGGER classify BEFORE INSERT OR UPDATE OF outcome, reported_outcome, ma
 COMMENT ON TRIGGER classify ON crm.interaction IS 'recognises openings and clicks by machines';
 
 CREATE FUNCTION crm.reclassify_machines(since timestamptz DEFAULT '-infinity') RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed bigint;
 BEGIN

@@ -3,7 +3,7 @@
 -- Waiting facts --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.absorb(relation regclass, "limit" bigint) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     mode text := coalesce(current_setting('crm.loop', true), 'immediate');
     absorbed bigint;
@@ -50,7 +50,7 @@ REVOKE ALL ON PROCEDURE crm.analyse(bigint) FROM PUBLIC;
 -- Response windows -------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.close_windows(at timestamptz DEFAULT now()) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     mode text := coalesce(current_setting('crm.loop', true), 'immediate');
@@ -157,7 +157,7 @@ COMMENT ON FUNCTION crm.verify() IS
     'compares every derived table with what its facts say: how many customers were checked and how many differ (0 unless the loop was kept from running)';
 
 CREATE FUNCTION crm.rebuild_channels(channels crm.channel[] DEFAULT NULL) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped bigint;
     written bigint;
@@ -188,7 +188,7 @@ COMMENT ON FUNCTION crm.rebuild_channels(crm.channel[]) IS
 REVOKE ALL ON FUNCTION crm.rebuild_channels(crm.channel[]) FROM PUBLIC;
 
 CREATE FUNCTION crm.rebuild_histories() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped bigint;
     written bigint;

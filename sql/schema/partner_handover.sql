@@ -338,7 +338,7 @@ END;
 COMMENT ON FUNCTION crm.decline_handover(bigint, bigint, text) IS 'declines an offered responsibility, with a reason; the old partner stays accountable, and where a rule chose, it chooses the next to ask';
 
 CREATE FUNCTION crm.expire_handovers(at timestamptz DEFAULT now()) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     offer crm.handover;

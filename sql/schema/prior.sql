@@ -259,7 +259,7 @@ COMMENT ON FUNCTION crm.fit_priors(timestamptz, crm.channel[], interval[]) IS
 CREATE FUNCTION crm.refresh_priors(at timestamptz DEFAULT now()) RETURNS TABLE
     (channel crm.channel, action text, method text, mean double precision, strength double precision, customers bigint,
      half_life interval, gain double precision, reason text)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     names text[];
     channels crm.channel[];

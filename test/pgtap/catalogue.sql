@@ -70,7 +70,8 @@ SELECT is_empty($$ SELECT name FROM own_routine WHERE provolatile = 'v' AND prop
                    AND oid NOT IN (SELECT oid FROM reads_session) $$,
                 'what is parallel safe carries a volatility');
 SELECT is_empty($$ SELECT name FROM own_routine WHERE lanname IN ('sql', 'plpgsql') AND prosqlbody IS NULL
-                   AND search_path IS NULL $$, 'every function in SQL has its search_path pinned, or a body parsed when it was made');
+                   AND search_path IS NULL AND name <> 'crm.maintain(timestamp with time zone)' $$,
+                'every function in SQL has its search_path pinned, or a body parsed when it was made; but for the procedure that commits, which could not');
 SELECT is_empty($$ SELECT name, search_path FROM own_routine WHERE search_path IS NOT NULL
                    AND search_path !~ '^(pg_catalog|"pg_catalog"), .*pg_temp$' $$,
                 'a pinned search_path begins with pg_catalog and ends with pg_temp');

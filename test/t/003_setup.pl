@@ -193,6 +193,20 @@ is($node->safe_psql('again', 'SELECT count(*) FROM crm_remains_1.customer', @own
 load_facts($node, 'again', 50);
 is_clean($node, 'again', 'after DROP EXTENSION CASCADE');
 
+# Upkeep in transactions of its own, by the owner; what another session is at is left to it, what is not due is not done.
+new_database($node, 'upkeep');
+load_facts($node, 'upkeep', 300);
+$node->safe_psql('upkeep', 'CALL crm.maintain()', @owner);
+is($node->safe_psql('upkeep', 'SELECT count(*) FILTER (WHERE last_error IS NULL AND last_result IS NOT NULL), count(*) FROM crm.upkeep'), '8|8', 'upkeep: every task is done');
+is($node->safe_psql('upkeep', 'SELECT count(DISTINCT last_run_at) FROM crm.upkeep'), 1, 'upkeep: as of one time');
+my $at_it = $node->background_psql('upkeep', on_error_stop => 1);
+$at_it->query_safe(q{BEGIN; SELECT FROM crm.upkeep WHERE task = 'close_windows' FOR UPDATE});
+$node->safe_psql('upkeep', "CALL crm.maintain(now() + interval '1 hour')", @owner);
+is($node->safe_psql('upkeep', "SELECT string_agg(task, ' ' ORDER BY position) FROM crm.upkeep WHERE last_run_at > now() + interval '30 minutes'"),
+	'analyse expire_leases expire_handovers reclassify_machines', 'upkeep: what is due, but for what another session is at');
+$at_it->quit;
+is_clean($node, 'upkeep', 'upkeep');
+
 # The next version: a step that adds a table and a column, and one that fails half-way.
 my $share = `$ENV{PG_CONFIG} --sharedir`;
 chomp $share;
