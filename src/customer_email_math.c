@@ -80,6 +80,9 @@ parse_local(const char *p, const char *end, char *out, size_t *used, size_t *len
 				if (++p == end)
 					return "a backslash is not followed by a character";
 				c = (unsigned char) *p;
+				/* RFC 5321 4.1.2; and RFC 6531 adds none.  It could also part the octets of a character. */
+				if (c >= 0x80)
+					return "a backslash is followed by a character that is not of ASCII";
 			}
 			if (c < 0x20 || c == 0x7f)
 				return "the quoted part has a control character";

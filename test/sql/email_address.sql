@@ -28,8 +28,8 @@ SELECT U&'\00a0\202aann@example.org\202c\2009'::email_address;
 SELECT U&'ann\00a0b@example.org'::email_address;
 SELECT U&'ann\200b@example.org'::email_address;
 SELECT U&'"ann\200eb c"@example.org'::email_address;
--- A backslash between a letter and its accent makes no other letter.
-SELECT U&'"e\005c\0301"@example.org'::email_address, length(U&'"e\005c\0301 x"@example.org'::email_address::text);
+-- A backslash escapes characters of ASCII alone: one between a letter and its accent could make another letter.
+SELECT U&'"e\005c\0301"@example.org'::email_address;
 SELECT U&'"ann\00a0b"@example.org'::email_address::text::email_address = U&'"ann\00a0b"@example.org' AS same;
 
 -- Needless quotes and backslashes make no other address.

@@ -6,29 +6,12 @@
  * values, 30-digit quadrature and simulation.
  */
 #include "channel_beta_math.h"
+#include "tap.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int	tests = 0;
-static uint64_t state = 20261123;
-
-static void
-check(bool good, const char *what)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, what);
-}
-
-static double
-uniform(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (double) ((state * UINT64_C(0x2545f4914f6cdd1d)) >> 11) / 9007199254740992.0;
-}
 
 /* x, a, b, F(x) */
 static const double cdf_table[][4] = {
@@ -187,7 +170,7 @@ test_tables(void)
 		worst = fmax(worst, fabs(crm_beta_cdf(t[0], t[1], t[2]) / t[3] - 1));
 	}
 	printf("# greatest relative error %.3g\n", worst);
-	check(worst < 1e-11, "distribution function: 1e-11 relative");
+	ok(worst < 1e-11, "distribution function: 1e-11 relative");
 	worst = 0;
 	for (size_t i = 0; i < sizeof(quantile_table) / sizeof(*quantile_table); i++)
 	{
@@ -196,7 +179,7 @@ test_tables(void)
 		worst = fmax(worst, fabs(crm_beta_quantile(t[0], t[1], t[2]) / t[3] - 1));
 	}
 	printf("# greatest relative error %.3g\n", worst);
-	check(worst < 1e-12, "quantiles: 1e-12 relative");
+	ok(worst < 1e-12, "quantiles: 1e-12 relative");
 }
 
 static double
@@ -230,13 +213,13 @@ test_inverse(void)
 		mirror = fmax(mirror, fabs(crm_beta_quantile(1 - p, b, a) + x - 1));
 	}
 	printf("# greatest errors %.3g, %.3g\n", worst, mirror);
-	check(inside, "results lie between 0 and 1");
-	check(ordered, "quantiles ascend");
-	check(worst < 1e-11, "F(quantile(p)) = p");
-	check(mirror < 1e-12, "the two tails mirror each other");
-	check(crm_beta_cdf(-1, 2, 3) == 0 && crm_beta_cdf(0, 2, 3) == 0 && crm_beta_cdf(1, 2, 3) == 1 &&
+	ok(inside, "results lie between 0 and 1");
+	ok(ordered, "quantiles ascend");
+	ok(worst < 1e-11, "F(quantile(p)) = p");
+	ok(mirror < 1e-12, "the two tails mirror each other");
+	ok(crm_beta_cdf(-1, 2, 3) == 0 && crm_beta_cdf(0, 2, 3) == 0 && crm_beta_cdf(1, 2, 3) == 1 &&
 		  crm_beta_cdf(2, 2, 3) == 1 && crm_beta_quantile(0, 2, 3) == 0 && crm_beta_quantile(1, 2, 3) == 1, "the ends");
-	check(fabs(crm_beta_cdf(0.5, CRM_BETA_SHAPE_MAX, CRM_BETA_SHAPE_MAX) - 0.5) < 1e-9 &&
+	ok(fabs(crm_beta_cdf(0.5, CRM_BETA_SHAPE_MAX, CRM_BETA_SHAPE_MAX) - 0.5) < 1e-9 &&
 		  fabs(crm_beta_quantile(0.5, CRM_BETA_SHAPE_MAX, CRM_BETA_SHAPE_MAX) - 0.5) < 1e-12 &&
 		  fabs(crm_beta_cdf(0.5, CRM_BETA_SHAPE_MIN, CRM_BETA_SHAPE_MIN) - 0.5) < 1e-12 &&
 		  fabs(crm_beta_cdf(0.5, CRM_BETA_SHAPE_MIN, CRM_BETA_SHAPE_MAX) - 1) < 1e-12 &&
@@ -289,9 +272,9 @@ test_draws(void)
 		worst = fmax(worst, d);
 	}
 	free(x);
-	check(worst < 1.95, "draws pass a Kolmogorov-Smirnov test");
-	check(crm_beta_draw(2, 3, 42) == crm_beta_draw(2, 3, 42), "the same seed gives the same draw");
-	check(crm_beta_draw(2, 3, 42) != crm_beta_draw(2, 3, 43), "another seed another");
+	ok(worst < 1.95, "draws pass a Kolmogorov-Smirnov test");
+	ok(crm_beta_draw(2, 3, 42) == crm_beta_draw(2, 3, 42), "the same seed gives the same draw");
+	ok(crm_beta_draw(2, 3, 42) != crm_beta_draw(2, 3, 43), "another seed another");
 
 	/* Neighbouring seeds are independent. */
 	{
@@ -299,7 +282,7 @@ test_draws(void)
 
 		for (int i = 0; i < N; i++)
 			sum += (crm_beta_draw(2, 2, (uint64_t) i) - 0.5) * (crm_beta_draw(2, 2, (uint64_t) i + 1) - 0.5);
-		check(fabs(sum / N / 0.05 * sqrt(N)) < 4, "neighbouring seeds do not correlate");
+		ok(fabs(sum / N / 0.05 * sqrt(N)) < 4, "neighbouring seeds do not correlate");
 	}
 }
 
@@ -331,9 +314,9 @@ test_best(void)
 	/* Exact values. */
 	good = crm_probability_best(2, (double[]) {1, 2}, (double[]) {5, 4}, 1, NULL, p, NULL) &&
 		near(2, p, (double[]) {2.0 / 9, 7.0 / 9}, 5e-8);
-	check(good, "Beta(1, 5) against Beta(2, 4): 2/9");
+	ok(good, "Beta(1, 5) against Beta(2, 4): 2/9");
 	good = crm_probability_best(1, (double[]) {0.3}, (double[]) {7}, 1, NULL, p, NULL) && near(1, p, (double[]) {1}, 0);
-	check(good, "one alone is the best");
+	ok(good, "one alone is the best");
 	good = true;
 	for (int n = 2; n <= CRM_BEST_COMPETITORS; n *= 2)
 	{
@@ -347,32 +330,32 @@ test_best(void)
 		}
 		good &= crm_probability_best(n, a, b, 1, NULL, p, NULL) && near(n, p, each, 5e-8);
 	}
-	check(good, "equals share equally");
+	ok(good, "equals share equally");
 
 	/* 30-digit quadrature. */
 	good = crm_probability_best(3, (double[]) {1.5, 2.5, 4}, (double[]) {8.5, 7.5, 16}, 1, NULL, p, NULL) &&
 		near(3, p, (double[]) {0.171241343243, 0.520083056437, 0.30867560032}, 5e-8);
-	check(good, "three");
+	ok(good, "three");
 	good = crm_probability_best(2, (double[]) {0.4, 3.2}, (double[]) {4.5, 20.5}, 1, NULL, p, NULL) &&
 		near(2, p, (double[]) {0.243804382136, 0.756195617864}, 5e-8);
-	check(good, "a shape below 1");
+	ok(good, "a shape below 1");
 	good = crm_probability_best(3, (double[]) {1.5, 2.5, 4}, (double[]) {8.5, 7.5, 16}, 60, (double[]) {0.5, 5, 1}, p, NULL) &&
 		near(3, p, (double[]) {0.238126802029, 0.351788533423, 0.410084664548}, 5e-8);
-	check(good, "three with costs");
+	ok(good, "three with costs");
 	good = crm_probability_best(2, (double[]) {3, 0.7}, (double[]) {2, 0.6}, 10, (double[]) {0, 6}, p, NULL) &&
 		near(2, p, (double[]) {0.96553522963, 0.03446477037}, 5e-8);
-	check(good, "a cost above half of the value");
+	ok(good, "a cost above half of the value");
 	good = crm_probability_best(2, (double[]) {3, 90}, (double[]) {2, 1}, 1, (double[]) {0, 5}, p, NULL) &&
 		near(2, p, (double[]) {1, 0}, 1e-12);
-	check(good, "a cost above the value can never pay");
+	ok(good, "a cost above the value can never pay");
 	good = crm_probability_best(2, (double[]) {1, 300000}, (double[]) {1, 700000}, 1, NULL, p, NULL) &&
 		near(2, p, (double[]) {0.7, 0.3}, 5e-8);
-	check(good, "a wide against a narrow one");
+	ok(good, "a wide against a narrow one");
 	good = crm_probability_best(2, (double[]) {1e8, 1e8}, (double[]) {1e8, 1e8}, 1, NULL, p, NULL) &&
 		near(2, p, (double[]) {0.5, 0.5}, 5e-8) &&
 		crm_probability_best(2, (double[]) {0.01, 0.01}, (double[]) {0.01, 0.01}, 1, NULL, p, NULL) &&
 		near(2, p, (double[]) {0.5, 0.5}, 5e-8);
-	check(good, "the least and the greatest shapes");
+	ok(good, "the least and the greatest shapes");
 
 	/* No cost and equal costs are the same; order does not matter. */
 	good = true;
@@ -411,7 +394,7 @@ test_best(void)
 			good &= crm_probability_best(n, r, s, 1, c, p, NULL) && near(n, p, q, 1e-7);
 		}
 	}
-	check(good, "equal costs change nothing, nor does the order, in 300 random cases");
+	ok(good, "equal costs change nothing, nor does the order, in 300 random cases");
 }
 
 /*
@@ -460,7 +443,7 @@ test_simulation(int draws)
 			worst = fmax(worst, fabs((double) wins[k] / draws - p[k]) / sqrt(p[k] * (1 - p[k]) / draws + 1e-12));
 	}
 	printf("# greatest deviation %.2f standard errors\n", worst);
-	check(worst < 4.5, "probability of being the best agrees with simulation");
+	ok(worst < 4.5, "probability of being the best agrees with simulation");
 }
 
 int
@@ -472,6 +455,5 @@ main(int argc, char **argv)
 	test_best();
 	/* More draws on request: the argument. */
 	test_simulation(argc > 1 ? atoi(argv[1]) : 200000);
-	printf("1..%d\n", tests);
-	return 0;
+	return done_testing();
 }

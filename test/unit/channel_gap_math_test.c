@@ -5,29 +5,12 @@
  * the truth in a simulation.
  */
 #include "channel_gap_math.h"
+#include "tap.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int	tests = 0;
-static uint64_t state = 20261123;
-
-static void
-check(bool good, const char *what)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, what);
-}
-
-static double
-uniform(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (double) ((state * UINT64_C(0x2545f4914f6cdd1d)) >> 11) / 9007199254740992.0;
-}
 
 static bool
 near(double a, double b, double error)
@@ -46,18 +29,18 @@ test_propensities(void)
 	bool		good = true,
 				bounded = true;
 
-	check(crm_gap_propensities(5, value, all, 1000, p) == 1 &&
+	ok(crm_gap_propensities(5, value, all, 1000, p) == 1 &&
 		  near(p[0], 1 / 255.0, 1e-15) && near(p[2], 1 / 405.0, 1e-15) && near(p[3], 1 / 5.0, 1e-15) && near(p[4], 1 / 55.0, 1e-15) &&
 		  near(p[1], 1 - 1 / 255.0 - 1 / 405.0 - 1 / 5.0 - 1 / 55.0, 1e-15),
 		  "the formula; of equal values the first is the best");
-	check(crm_gap_propensities(5, value, some, 1000, p) == 0 &&
+	ok(crm_gap_propensities(5, value, some, 1000, p) == 0 &&
 		  near(p[2], 1 / 152.0, 1e-15) && near(p[0], 1 - 1 / 152.0, 1e-15) && p[1] == 0 && p[3] == 0 && p[4] == 0,
 		  "what is not allowed has propensity 0 and does not count");
-	check(crm_gap_propensities(5, value, none, 1000, p) == -1 && p[0] == 0 && p[4] == 0, "nothing is allowed");
-	check(crm_gap_propensities(0, value, all, 1000, p) == -1, "nothing is there");
+	ok(crm_gap_propensities(5, value, none, 1000, p) == -1 && p[0] == 0 && p[4] == 0, "nothing is allowed");
+	ok(crm_gap_propensities(0, value, all, 1000, p) == -1, "nothing is there");
 	crm_gap_propensities(5, value, all, 0, p);
-	check(near(p[0], 0.2, 1e-15) && near(p[1], 0.2, 1e-15) && near(p[4], 0.2, 1e-15), "gamma 0 chooses all alike");
-	check(crm_gap_propensities(2, (double[]) {-CRM_GAP_VALUE_MAX, CRM_GAP_VALUE_MAX}, all, CRM_GAP_GAMMA_MAX, p) == 1 && p[0] > 0,
+	ok(near(p[0], 0.2, 1e-15) && near(p[1], 0.2, 1e-15) && near(p[4], 0.2, 1e-15), "gamma 0 chooses all alike");
+	ok(crm_gap_propensities(2, (double[]) {-CRM_GAP_VALUE_MAX, CRM_GAP_VALUE_MAX}, all, CRM_GAP_GAMMA_MAX, p) == 1 && p[0] > 0,
 		  "at the bounds, too, no propensity is 0");
 
 	for (int round = 0; round < 100000; round++)
@@ -88,8 +71,8 @@ test_propensities(void)
 		if (m > 0)
 			good &= near(sum, 1, 1e-14);
 	}
-	check(good, "propensities are above 0 for the allowed, 0 for the others, and sum to 1");
-	check(bounded, "none is below 1 / (m + gamma) when values lie between 0 and 1, and none above that of the best");
+	ok(good, "propensities are above 0 for the allowed, 0 for the others, and sum to 1");
+	ok(bounded, "none is below 1 / (m + gamma) when values lie between 0 and 1, and none above that of the best");
 }
 
 static void
@@ -118,11 +101,11 @@ test_choice(void)
 	}
 	for (int j = 0; j < 5; j++)
 		good &= fabs(count[j] - draws * p[j]) <= 4 * sqrt(draws * p[j] * (1 - p[j]));
-	check(good && count[3] == 0, "frequencies of 2,000,000 choices agree with the propensities within 4 standard errors");
+	ok(good && count[3] == 0, "frequencies of 2,000,000 choices agree with the propensities within 4 standard errors");
 	{
 		double		agree = p[best] * p[best] + (1 - p[best]) * (1 - p[best]);
 
-		check(fabs(serial - draws * agree) <= 6 * sqrt(draws * agree * (1 - agree)), "choices of neighbouring seeds are independent");
+		ok(fabs(serial - draws * agree) <= 6 * sqrt(draws * agree * (1 - agree)), "choices of neighbouring seeds are independent");
 	}
 
 	memset(count, 0, sizeof(count));
@@ -131,7 +114,7 @@ test_choice(void)
 	good = true;
 	for (int j = 0; j < 5; j++)
 		good &= fabs(count[j] - draws / 4 * p[j]) <= 4 * sqrt(draws / 4 * p[j] * (1 - p[j]));
-	check(good, "also of seeds that differ in high bits only");
+	ok(good, "also of seeds that differ in high bits only");
 
 	for (int round = 0; round < 1000000; round++)
 	{
@@ -155,8 +138,8 @@ test_choice(void)
 		masked &= mask[j];
 		replayed &= j == crm_gap_choose(6, q, b, seed);
 	}
-	check(masked, "of 1,000,000 choices none was outside the mask");
-	check(replayed, "the same seed makes the same choice");
+	ok(masked, "of 1,000,000 choices none was outside the mask");
+	ok(replayed, "the same seed makes the same choice");
 }
 
 #define N 4000
@@ -221,42 +204,42 @@ test_sums(void)
 		vd += (expected[i] + w * (reward[i] - prediction[i]) - sd / N) * (expected[i] + w * (reward[i] - prediction[i]) - sd / N);
 	}
 	crm_policy_value(&forward, &v);
-	check(near(v.ips, sy / N, 1e-13) && near(v.ips_error, sqrtl(vy / (N - 1) / N), 1e-12), "inverse propensity estimate and its error");
-	check(near(v.snips, sy / sw, 1e-13) && fabs(v.snips_error / (double) (sqrtl(residual) / sw) - 1) < 1e-6,
+	ok(near(v.ips, sy / N, 1e-13) && near(v.ips_error, sqrtl(vy / (N - 1) / N), 1e-12), "inverse propensity estimate and its error");
+	ok(near(v.snips, sy / sw, 1e-13) && fabs(v.snips_error / (double) (sqrtl(residual) / sw) - 1) < 1e-6,
 		  "self-normalised estimate and its error, rewards far from 0");
-	check(near(v.dr, sd / N, 1e-13) && near(v.dr_error, sqrtl(vd / (N - 1) / N), 1e-12), "doubly robust estimate and its error");
-	check(near(v.effective, sw * sw / sww, 1e-12), "effective sample size");
+	ok(near(v.dr, sd / N, 1e-13) && near(v.dr_error, sqrtl(vd / (N - 1) / N), 1e-12), "doubly robust estimate and its error");
+	ok(near(v.effective, sw * sw / sww, 1e-12), "effective sample size");
 
 	crm_policy_value(&backward, &u);
 	equal = true;
 	for (size_t i = 0; i < sizeof(v) / sizeof(double); i++)
 		equal &= fabs(((double *) &u)[i] / ((double *) &v)[i] - 1) < 1e-14;
-	check(equal, "the order does not matter");
-	check(crm_policy_combine(&odd, &even), "states of one kind merge");
+	ok(equal, "the order does not matter");
+	ok(crm_policy_combine(&odd, &even), "states of one kind merge");
 	crm_policy_value(&odd, &t);
 	equal = odd.n == N;
 	for (size_t i = 0; i < sizeof(v) / sizeof(double); i++)
 		equal &= fabs(((double *) &t)[i] / ((double *) &v)[i] - 1) < 1e-14;
-	check(equal && crm_policy_sums_good(&odd), "nor does the split");
+	ok(equal && crm_policy_sums_good(&odd), "nor does the split");
 
 	{
 		CrmPolicySums plain = {0},
 					empty = {0};
 
 		crm_policy_add(&plain, 1, 0.5, 1, false, 0, 0);
-		check(!crm_policy_combine(&odd, &plain), "states with and without a model do not merge");
-		check(crm_policy_combine(&empty, &odd) && memcmp(&empty, &odd, sizeof(odd)) == 0 &&
+		ok(!crm_policy_combine(&odd, &plain), "states with and without a model do not merge");
+		ok(crm_policy_combine(&empty, &odd) && memcmp(&empty, &odd, sizeof(odd)) == 0 &&
 			  crm_policy_combine(&odd, &(CrmPolicySums) {0}) && memcmp(&empty, &odd, sizeof(odd)) == 0, "nothing merges with everything");
 		crm_policy_value(&plain, &v);
-		check(v.ips == 2 && v.snips == 1 && isnan(v.ips_error) && isnan(v.snips_error) && isnan(v.dr) && v.effective == 1,
+		ok(v.ips == 2 && v.snips == 1 && isnan(v.ips_error) && isnan(v.snips_error) && isnan(v.dr) && v.effective == 1,
 			  "one decision has an estimate and no error");
 		crm_policy_value(&(CrmPolicySums) {0}, &v);
-		check(isnan(v.ips) && isnan(v.snips) && isnan(v.dr) && v.effective == 0, "no decision has no estimate");
+		ok(isnan(v.ips) && isnan(v.snips) && isnan(v.dr) && v.effective == 0, "no decision has no estimate");
 		plain.n = 1.5;
-		check(!crm_policy_sums_good(&plain), "half a decision is no state");
+		ok(!crm_policy_sums_good(&plain), "half a decision is no state");
 		plain.n = 1;
 		plain.yy.head = NAN;
-		check(!crm_policy_sums_good(&plain), "nor is what is not a number");
+		ok(!crm_policy_sums_good(&plain), "nor is what is not a number");
 	}
 	{
 		CrmPolicySums edge = {0};
@@ -265,7 +248,7 @@ test_sums(void)
 			crm_policy_add(&edge, i ? CRM_POLICY_REWARD_MAX : -CRM_POLICY_REWARD_MAX, CRM_POLICY_PROPENSITY_MIN, 1, true,
 						   -CRM_POLICY_REWARD_MAX, CRM_POLICY_REWARD_MAX);
 		crm_policy_value(&edge, &v);
-		check(crm_policy_sums_good(&edge) && isfinite(v.ips_error) && isfinite(v.snips_error) && isfinite(v.dr_error), "nothing overflows at the bounds");
+		ok(crm_policy_sums_good(&edge) && isfinite(v.ips_error) && isfinite(v.snips_error) && isfinite(v.dr_error), "nothing overflows at the bounds");
 	}
 }
 
@@ -319,10 +302,10 @@ test_truth(void)
 		char		what[200];
 
 		snprintf(what, sizeof(what), "%s estimates are right on average, their errors too, and 95 %% intervals hold the truth", name[k]);
-		check(fabs(sum[k] / logs - 0.3) <= 4 * sd / sqrt(logs) && fabs(error[k] / logs / sd - 1) < 0.15 &&
+		ok(fabs(sum[k] / logs - 0.3) <= 4 * sd / sqrt(logs) && fabs(error[k] / logs / sd - 1) < 0.15 &&
 			  inside[k] >= 0.91 * logs && inside[k] <= 0.98 * logs, what);
 	}
-	check(error[2] < error[0] && error[1] < error[0], "a model makes the estimate more precise, and so does normalising");
+	ok(error[2] < error[0] && error[1] < error[0], "a model makes the estimate more precise, and so does normalising");
 }
 
 int
@@ -332,6 +315,5 @@ main(void)
 	test_choice();
 	test_sums();
 	test_truth();
-	printf("1..%d\n", tests);
-	return 0;
+	return done_testing();
 }

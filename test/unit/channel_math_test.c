@@ -4,6 +4,7 @@
  * the whole calendar; right in value; strict in what it reads.
  */
 #include "channel_math.h"
+#include "tap.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,30 +12,6 @@
 #include <string.h>
 
 #define DAY		INT64_C(86400000000)
-
-static int	tests = 0;
-static uint64_t state = 20261123;
-
-static void
-check(bool good, const char *what)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, what);
-}
-
-static uint64_t
-next(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-static double
-uniform(void)
-{
-	return (double) (next() >> 11) / 9007199254740992.0;
-}
 
 static int64_t
 between(int64_t low, int64_t high)
@@ -117,7 +94,7 @@ shuffle(Event *e, int n)
 {
 	for (int i = n - 1; i > 0; i--)
 	{
-		int			j = (int) (next() % (uint64_t) (i + 1));
+		int			j = (int) (random_bits() % (uint64_t) (i + 1));
 		Event		t = e[i];
 
 		e[i] = e[j];
@@ -144,7 +121,7 @@ sum_of(const Event *e, int n, int64_t half_life, bool in_place)
 static double
 random_weight(void)
 {
-	switch (next() % 6)
+	switch (random_bits() % 6)
 	{
 		case 0:
 			return 0;
@@ -171,7 +148,7 @@ orders_agree(int n, int64_t low, int64_t high, int64_t half_life)
 				right,
 				kept,
 				nothing = empty(half_life);
-	int			cut = (int) (next() % (uint64_t) n);
+	int			cut = (int) (random_bits() % (uint64_t) n);
 	int64_t		from_low = low,
 				width = (int64_t) (((double) high - (double) low) * pow(uniform(), 3));
 	bool		good;
@@ -231,13 +208,13 @@ test_orders(void)
 
 		good &= orders_agree(100, -200 * year, 200 * year, half_life);
 	}
-	check(good, "centuries, half-lives of a day to ten years: order, split and undo are exact");
+	ok(good, "centuries, half-lives of a day to ten years: order, split and undo are exact");
 	good = true;
 	for (int i = 0; i < 30; i++)
 		good &= orders_agree(300, CRM_TIME_MIN, CRM_TIME_END - 1, (int64_t) ((double) DAY * pow(3650, uniform())));
-	check(good, "the whole calendar: order, split and undo are exact");
-	check(orders_agree(4000, 0, 40 * 364 * DAY, 364 * DAY), "forty half-lives, 4,000 observations");
-	check(orders_agree(1000, 0, 50 * year, DAY), "fifty years at a half-life of a day");
+	ok(good, "the whole calendar: order, split and undo are exact");
+	ok(orders_agree(4000, 0, 40 * 364 * DAY, 364 * DAY), "forty half-lives, 4,000 observations");
+	ok(orders_agree(1000, 0, 50 * year, DAY), "fifty years at a half-life of a day");
 }
 
 /*
@@ -265,7 +242,7 @@ test_values(void)
 		{
 			int64_t		t = start + between(0, at - start);
 			long double g = exp2l(-(long double) (at - t) / half_life);
-			bool		success = next() & 1;
+			bool		success = random_bits() & 1;
 			Score		o = one(success, !success, t, half_life);
 
 			successes += success ? g : 0;
@@ -282,8 +259,8 @@ test_values(void)
 		free(s.bytes);
 	}
 	printf("# greatest relative error %.3g\n", worst);
-	check(worst < 1e-11, "values agree with long double");
-	check(own, "an observation of weight 1 is worth exactly 1 at its own time");
+	ok(worst < 1e-11, "values agree with long double");
+	ok(own, "an observation of weight 1 is worth exactly 1 at its own time");
 
 	{
 		Score		s = one(3, 0.25, 0, 7 * DAY);
@@ -291,14 +268,14 @@ test_values(void)
 					b;
 
 		crm_score_value(s.bytes, s.cells, 7 * DAY, &a, &b);
-		check(a == 1.5 && b == 0.125, "after one half-life exactly half");
+		ok(a == 1.5 && b == 0.125, "after one half-life exactly half");
 		crm_score_value(s.bytes, s.cells, -14 * DAY, &a, &b);
-		check(a == 12 && b == 1, "two half-lives before, four times as much");
+		ok(a == 12 && b == 1, "two half-lives before, four times as much");
 		crm_score_value(s.bytes, s.cells, CRM_TIME_END - 1, &a, &b);
-		check(a == 0 && b == 0, "after 100,000 years nothing");
-		check(crm_score_value(s.bytes, s.cells, CRM_TIME_MIN, &a, &b) == CRM_SCORE_OVERFLOW,
+		ok(a == 0 && b == 0, "after 100,000 years nothing");
+		ok(crm_score_value(s.bytes, s.cells, CRM_TIME_MIN, &a, &b) == CRM_SCORE_OVERFLOW,
 			  "thousands of half-lives before: refused, not infinite");
-		check(crm_score_value(s.bytes, s.cells, INT64_MAX, &a, &b) == CRM_SCORE_BAD_TIME, "not at infinity");
+		ok(crm_score_value(s.bytes, s.cells, INT64_MAX, &a, &b) == CRM_SCORE_BAD_TIME, "not at infinity");
 		free(s.bytes);
 	}
 }
@@ -318,45 +295,45 @@ test_limits(void)
 		for (int j = 0; j < 5; j++)
 			good &= crm_score_event(CRM_WEIGHT_MAX, 1e-6, times[i], half_lives[j], b, &n) == CRM_SCORE_OK &&
 				n == 1 && crm_score_fault(b, CRM_SCORE_SIZE(1)) == NULL;
-	check(good, "every finite time is accepted with every half-life");
-	check(crm_score_event(1, 0, INT64_MAX, DAY, b, &n) == CRM_SCORE_BAD_TIME &&
+	ok(good, "every finite time is accepted with every half-life");
+	ok(crm_score_event(1, 0, INT64_MAX, DAY, b, &n) == CRM_SCORE_BAD_TIME &&
 		  crm_score_event(1, 0, INT64_MIN, DAY, b, &n) == CRM_SCORE_BAD_TIME, "infinite times are refused");
-	check(crm_score_event(-1e-300, 0, 0, DAY, b, &n) == CRM_SCORE_BAD_WEIGHT &&
+	ok(crm_score_event(-1e-300, 0, 0, DAY, b, &n) == CRM_SCORE_BAD_WEIGHT &&
 		  crm_score_event(0, NAN, 0, DAY, b, &n) == CRM_SCORE_BAD_WEIGHT &&
 		  crm_score_event(INFINITY, 0, 0, DAY, b, &n) == CRM_SCORE_BAD_WEIGHT &&
 		  crm_score_event(0, 1000000.1, 0, DAY, b, &n) == CRM_SCORE_BAD_WEIGHT, "bad weights are refused");
-	check(crm_score_event(1, 0, 0, CRM_HALF_LIFE_MIN - 1, b, &n) == CRM_SCORE_BAD_HALF_LIFE &&
+	ok(crm_score_event(1, 0, 0, CRM_HALF_LIFE_MIN - 1, b, &n) == CRM_SCORE_BAD_HALF_LIFE &&
 		  crm_score_event(1, 0, 0, CRM_HALF_LIFE_MAX + 1, b, &n) == CRM_SCORE_BAD_HALF_LIFE &&
 		  crm_score_event(1, 0, 0, 0, b, &n) == CRM_SCORE_BAD_HALF_LIFE &&
 		  crm_score_event(1, 0, 0, -DAY, b, &n) == CRM_SCORE_BAD_HALF_LIFE, "bad half-lives are refused");
-	check(crm_score_event(0, -0.0, 0, DAY, b, &n) == CRM_SCORE_OK && n == 0 &&
+	ok(crm_score_event(0, -0.0, 0, DAY, b, &n) == CRM_SCORE_OK && n == 0 &&
 		  crm_score_successes(b) == 0 && crm_score_failures(b) == 0, "weights of nothing are no observation");
 
 	s = one(1, 0, 0, DAY);
 	t = one(1, 0, 0, 2 * DAY);
-	check(move(&s, t, 1, true) == CRM_SCORE_OTHER_HALF_LIFE && move(&s, t, 1, false) == CRM_SCORE_OTHER_HALF_LIFE &&
+	ok(move(&s, t, 1, true) == CRM_SCORE_OTHER_HALF_LIFE && move(&s, t, 1, false) == CRM_SCORE_OTHER_HALF_LIFE &&
 		  move(&s, t, -1, false) == CRM_SCORE_OTHER_HALF_LIFE, "different half-lives do not mix");
 	free(t.bytes);
 	t = one(0, 1, 0, DAY);
-	check(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "a failure is not undone from a success");
+	ok(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "a failure is not undone from a success");
 	free(t.bytes);
 	t = one(1, 0, 40 * DAY, DAY);
-	check(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor another time");
+	ok(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor another time");
 	free(t.bytes);
 	t = one(2, 0, 0, DAY);
-	check(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor a greater weight");
+	ok(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor a greater weight");
 	free(t.bytes);
 	t = one(0.5, 0, 0, DAY);
-	check(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor a smaller one, which would leave a weight without observation");
+	ok(move(&s, t, -1, false) == CRM_SCORE_NOT_CONTAINED, "nor a smaller one, which would leave a weight without observation");
 	free(t.bytes);
 	t = one(1, 0, 0, DAY);
 	crm_score_start(t.bytes, DAY, INT64_MAX, 0);
-	check(move(&t, s, 1, true) == CRM_SCORE_OVERFLOW && move(&t, s, 1, false) == CRM_SCORE_OVERFLOW, "counts do not wrap");
+	ok(move(&t, s, 1, true) == CRM_SCORE_OVERFLOW && move(&t, s, 1, false) == CRM_SCORE_OVERFLOW, "counts do not wrap");
 	crm_score_start(t.bytes, DAY, 1, 0);
 	crm_score_set_cell(t.bytes, 0, 0, ~(CrmSum) 0, 0);
-	check(move(&t, s, 1, true) == CRM_SCORE_OVERFLOW, "sums do not wrap in place");
+	ok(move(&t, s, 1, true) == CRM_SCORE_OVERFLOW, "sums do not wrap in place");
 	crm_score_set_cell(t.bytes, 0, 0, ~(CrmSum) 0, 0);
-	check(move(&t, s, 1, false) == CRM_SCORE_OVERFLOW, "nor otherwise");
+	ok(move(&t, s, 1, false) == CRM_SCORE_OVERFLOW, "nor otherwise");
 	free(t.bytes);
 	free(s.bytes);
 }
@@ -409,8 +386,8 @@ test_text(void)
 			printf("# accepted: %s\n", bad[i]);
 			good = false;
 		}
-	check(good, "malformed texts are refused");
-	check(reads("86400s 1/0 [0:1/0]") && reads("  86400.5s   1/0 [ 0:00AbC/0 ]  ") && reads("3600s 0/0 []") &&
+	ok(good, "malformed texts are refused");
+	ok(reads("86400s 1/0 [0:1/0]") && reads("  86400.5s   1/0 [ 0:00AbC/0 ]  ") && reads("3600s 0/0 []") &&
 		  reads("311040000000s 9223372036854775807/0 [-1:ffffffffffffffffffffffffffffffff/0]"), "well-formed ones are not");
 
 	/* Random texts that look like scores, and mutations of good ones. */
@@ -425,22 +402,22 @@ test_text(void)
 
 			if (i % 3 == 0)
 			{
-				n = (int) (next() % 60);
+				n = (int) (random_bits() % 60);
 				for (int j = 0; j < n; j++)
-					text[j] = next() % 8 ? alphabet[next() % 24] : (char) (1 + next() % 255);
+					text[j] = random_bits() % 8 ? alphabet[random_bits() % 24] : (char) (1 + random_bits() % 255);
 				text[n] = '\0';
 			}
 			else
 			{
 				strcpy(text, "31449600s 3/1 [0:1ac3f000000/0 1:7f0000000/3a0000000]");
 				n = (int) strlen(text);
-				for (int j = (int) (next() % 3); j >= 0; j--)
-					text[next() % (uint64_t) n] = alphabet[next() % 24];
+				for (int j = (int) (random_bits() % 3); j >= 0; j--)
+					text[random_bits() % (uint64_t) n] = alphabet[random_bits() % 24];
 			}
 			accepted += reads(text);
 		}
 		printf("# %d of 300,000 accepted\n", accepted);
-		check(accepted > 1000, "random texts are refused or round-trip");
+		ok(accepted > 1000, "random texts are refused or round-trip");
 	}
 
 	/* Random bytes as a state. */
@@ -450,22 +427,22 @@ test_text(void)
 		for (int i = 0; i < 300000; i++)
 		{
 			unsigned char b[CRM_SCORE_SIZE(3)];
-			size_t		size = next() % sizeof(b);
+			size_t		size = random_bits() % sizeof(b);
 			Score		s = one(1, 1, between(CRM_TIME_MIN, CRM_TIME_END - 1), DAY);
 
 			for (size_t j = 0; j < sizeof(b); j++)
-				b[j] = (unsigned char) next();
+				b[j] = (unsigned char) random_bits();
 			if (i % 2)
 			{
 				memcpy(b, s.bytes, CRM_SCORE_SIZE(1));
-				b[next() % CRM_SCORE_SIZE(1)] ^= (unsigned char) (1 << next() % 8);
+				b[random_bits() % CRM_SCORE_SIZE(1)] ^= (unsigned char) (1 << random_bits() % 8);
 				size = CRM_SCORE_SIZE(1);
 			}
 			accepted += crm_score_fault(b, size) == NULL;
 			free(s.bytes);
 		}
 		printf("# %d of 300,000 accepted\n", accepted);
-		check(accepted > 0, "random bytes are judged without a crash");
+		ok(accepted > 0, "random bytes are judged without a crash");
 	}
 }
 
@@ -476,7 +453,7 @@ test_order(void)
 	Score		s[40];
 
 	for (int i = 0; i < 40; i++)
-		s[i] = one(next() % 3, next() % 2 + 1, between(-99 * DAY, 99 * DAY), (int64_t) (1 + next() % 2) * DAY);
+		s[i] = one(random_bits() % 3, random_bits() % 2 + 1, between(-99 * DAY, 99 * DAY), (int64_t) (1 + random_bits() % 2) * DAY);
 	for (int i = 0; i < 40; i++)
 		for (int j = 0; j < 40; j++)
 		{
@@ -490,7 +467,7 @@ test_order(void)
 		}
 	for (int i = 0; i < 40; i++)
 		free(s[i].bytes);
-	check(good, "the order is total, and equal means the same bytes");
+	ok(good, "the order is total, and equal means the same bytes");
 }
 
 int
@@ -502,13 +479,12 @@ main(void)
 
 	crm_score_print(s.bytes, s.cells, text);
 	printf("# %s\n", text);
-	check(strcmp(text, "15724800s 1/0 [3:34816b43c3a000000000/0]") == 0, "a known weight");
+	ok(strcmp(text, "15724800s 1/0 [3:34816b43c3a000000000/0]") == 0, "a known weight");
 	free(s.bytes);
 	test_values();
 	test_orders();
 	test_limits();
 	test_text();
 	test_order();
-	printf("1..%d\n", tests);
-	return 0;
+	return done_testing();
 }

@@ -8,27 +8,7 @@
 #include <string.h>
 
 #include "customer_phone_math.h"
-
-static int	tests = 0,
-			failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%s %d - %s\n", passed ? "ok" : "not ok", ++tests, what);
-	failures += !passed;
-}
-
-static unsigned long long seed = 88172645463325252ULL;
-
-static unsigned
-next(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned) (seed % below);
-}
+#include "tap.h"
 
 static bool
 reads_as(const char *input, int64_t expected)
@@ -89,22 +69,22 @@ main(void)
 		char		input[64],
 					text[CRM_PHONE_TEXT_SIZE],
 					cleaned[CRM_PHONE_INPUT_MAX + 1];
-		size_t		length = next(48);
+		size_t		length = random_below(48);
 		int64_t		phone,
 					again;
 		int			group;
 
 		for (size_t i = 0; i < length; i++)
-			input[i] = next(8) == 0 ? characters[next(sizeof(characters) - 1)] : "0123456789"[next(10)];
-		if (next(2) && length > 0)
+			input[i] = random_below(8) == 0 ? characters[random_below(sizeof(characters) - 1)] : "0123456789"[random_below(10)];
+		if (random_below(2) && length > 0)
 			input[0] = '+';
-		if (length > 18 && next(2))
+		if (length > 18 && random_below(2))
 			length = 18;
 		input[length] = '\0';
-		if (next(4) == 0)
+		if (random_below(4) == 0)
 		{
-			const char *other = others[next(sizeof(others) / sizeof(others[0]))];
-			size_t		at = next((unsigned) length + 1);
+			const char *other = others[random_below(sizeof(others) / sizeof(others[0]))];
+			size_t		at = random_below((unsigned) length + 1);
 
 			memmove(input + at + strlen(other), input + at, length - at + 1);
 			memcpy(input + at, other, strlen(other));
@@ -122,6 +102,5 @@ main(void)
 	ok(all, "500,000 random inputs are refused or stable");
 	ok(good > 1000 && good < 400000, "some of them are refused and some are not");
 
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }

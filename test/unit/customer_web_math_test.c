@@ -9,27 +9,7 @@
 #include <string.h>
 
 #include "customer_web_math.h"
-
-static int	tests = 0,
-			failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%s %d - %s\n", passed ? "ok" : "not ok", ++tests, what);
-	failures += !passed;
-}
-
-static unsigned long long seed = 88172645463325252ULL;
-
-static unsigned
-next(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned) (seed % below);
-}
+#include "tap.h"
 
 /* In memory of exactly the promised size, so that a sanitizer sees what lies beyond. */
 static bool
@@ -104,15 +84,15 @@ main(void)
 	for (long round = 0; round < 300000; round++)
 	{
 		char		input[128];
-		const char *sample = samples[next(sizeof(samples) / sizeof(samples[0]))];
+		const char *sample = samples[random_below(sizeof(samples) / sizeof(samples[0]))];
 		size_t		length = strlen(sample);
 
 		memcpy(input, sample, length);
-		for (unsigned changes = next(4); changes > 0; changes--)
+		for (unsigned changes = random_below(4); changes > 0; changes--)
 		{
-			unsigned	at = length > 0 ? next((unsigned) length) : 0;
+			unsigned	at = length > 0 ? random_below((unsigned) length) : 0;
 
-			switch (next(3))
+			switch (random_below(3))
 			{
 				case 0:
 					if (length > 0)
@@ -120,11 +100,11 @@ main(void)
 					break;
 				case 1:
 					memmove(input + at + 1, input + at, length++ - at);
-					input[at] = ":/?#@[].-_%aZ0 \xc3\xbc"[next(17)];
+					input[at] = ":/?#@[].-_%aZ0 \xc3\xbc"[random_below(17)];
 					break;
 				case 2:
 					if (length > 0)
-						input[at] = (char) (1 + next(255));
+						input[at] = (char) (1 + random_below(255));
 			}
 		}
 		all &= stable(input, length, &accepted);
@@ -133,6 +113,5 @@ main(void)
 	ok(all, "300,000 bent addresses are refused or stable");
 	ok(good > 30000 && good < 290000, "some of them are refused and some are not");
 
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }

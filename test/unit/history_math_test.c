@@ -9,33 +9,12 @@
 #include <string.h>
 
 #include "history_math.h"
-
-static int	tests = 0,
-			failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%s %d - %s\n", passed ? "ok" : "not ok", ++tests, what);
-	failures += !passed;
-}
-
-/* xorshift: the same numbers everywhere */
-static uint64_t seed = 88172645463325252ULL;
-
-static uint64_t
-next(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
+#include "tap.h"
 
 static int64_t
 between(int64_t low, int64_t high)
 {
-	return low + (int64_t) (next() % (uint64_t) (high - low + 1));
+	return low + (int64_t) (random_bits() % (uint64_t) (high - low + 1));
 }
 
 /* Days are counted without sorting: one for each purchase that is the first of its day. */
@@ -241,7 +220,7 @@ main(void)
 
 		for (int i = 0; i < 100000; i++)
 		{
-			CrmAmount	value = (CrmAmount) (next() >> (next() % 60)) * (CrmAmount) between(1, 1000000);
+			CrmAmount	value = (CrmAmount) (random_bits() >> (random_bits() % 60)) * (CrmAmount) between(1, 1000000);
 
 			if (value > CRM_TOTAL_MAX)
 				continue;
@@ -380,7 +359,7 @@ main(void)
 			size_t		at = between(offsetof(CrmHistoryState, format), CRM_HISTORY_STATE_SIZE(saved.count) - 1);
 			unsigned char old = bytes[at];
 
-			bytes[at] = (unsigned char) next();
+			bytes[at] = (unsigned char) random_bits();
 			if (!crm_history_state_good(state, CRM_HISTORY_STATE_SIZE(room)) || finish(state, &a) != CRM_HISTORY_OK)
 				refused++;
 			else
@@ -413,6 +392,5 @@ main(void)
 		free(state);
 	}
 
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }

@@ -5,24 +5,19 @@
  */
 #include "insight_predict_math.h"
 #include "insight_special_math.h"
+#include "tap.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static int	tests = 0;
-static int	failures = 0;
-
 static void
 near(double got, double expected, double tolerance, const char *what)
 {
-	int			good = fabs(got - expected) <= tolerance * fmax(1e-300, fabs(expected));
+	bool		good = fabs(got - expected) <= tolerance * fmax(1e-300, fabs(expected));
 
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, what);
+	ok(good, what);
 	if (!good)
-	{
-		failures++;
 		printf("# got %.15g, expected %.15g\n", got, expected);
-	}
 }
 
 /* 2F1(a, b; c; z) by its series, for moderate arguments. */
@@ -216,6 +211,5 @@ main(void)
 		near(crm_sbg_residual(p, 0, 1e-3) > crm_sbg_residual(p, 0, 0.1), 1, 0, "sBG: next to no discount");
 	}
 
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }

@@ -3,25 +3,20 @@
  * Special functions against values of closed forms and against each other.
  */
 #include "insight_special_math.h"
+#include "tap.h"
 
 #include <math.h>
 #include <stdio.h>
-
-static int	tests = 0;
-static int	failures = 0;
 
 static void
 near(const char *what, double got, double expected, double tolerance)
 {
 	double		scale = fabs(expected) > 1 ? fabs(expected) : 1;
-	int			ok = fabs(got - expected) <= tolerance * scale;
+	bool		good = fabs(got - expected) <= tolerance * scale;
 
-	printf("%s %d - %s\n", ok ? "ok" : "not ok", ++tests, what);
-	if (!ok)
-	{
-		failures++;
+	ok(good, what);
+	if (!good)
 		printf("# got %.17g, expected %.17g\n", got, expected);
-	}
 }
 
 /* The integral with a step that is wastefully fine: Simpson in y. */
@@ -124,6 +119,5 @@ main(void)
 		near("series and integral meet: in z", above.dz, below.dz, 1e-11);
 	}
 
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }

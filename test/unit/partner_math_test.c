@@ -4,28 +4,10 @@
  * definition on sets, and index keys that never hide an entry.
  */
 #include "partner_math.h"
+#include "tap.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static int	tests;
-
-static void
-ok(bool good, const char *what)
-{
-	printf("%sok %d - %s\n", good ? "" : "not ", ++tests, what);
-}
-
-static uint64_t random_state = 20260101;
-
-static uint64_t
-random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 static crm_resp
 random_value(void)
@@ -203,6 +185,5 @@ main(void)
 			keys[i] = keys[0];
 		ok(crm_resp_key_split(keys, count) == -1, "identical keys have no bit to split by");
 	}
-	printf("1..%d\n", tests);
-	return 0;
+	return done_testing();
 }
