@@ -309,3 +309,34 @@ COMMENT ON COLUMN crm.responsibility_overlap.other_partner_id IS 'partner of the
 COMMENT ON COLUMN crm.responsibility_overlap.common IS 'duties and channels in common';
 COMMENT ON COLUMN crm.responsibility_overlap.valid_from IS 'from when both hold';
 COMMENT ON COLUMN crm.responsibility_overlap.valid_until IS 'until when both hold; null: open';
+
+-- A customer's chain: who faces him, and who stands behind those.
+CREATE FUNCTION crm.customer_chain(customer_id bigint, at timestamptz DEFAULT now())
+    RETURNS TABLE (partner_id bigint, name text, "position" text, rank integer, duties text[], supplies bigint[])
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+    WITH RECURSIVE facing AS MATERIALIZED (
+        SELECT f.partner_id, array_agg(f.duty ORDER BY f.number) AS duties
+        FROM (SELECT crm.responsible_partner(customer_chain.customer_id, d.duty, customer_chain.at) AS partner_id, d.duty, d.number
+              FROM unnest(crm.duties('accountable: acquire, advise, sell, deliver, service, collect, retain, market'::crm.responsibility)) WITH ORDINALITY AS d (duty, number)) AS f
+        WHERE f.partner_id IS NOT NULL
+        GROUP BY f.partner_id
+    ), chain AS (
+        SELECT f.partner_id FROM facing AS f
+        UNION
+        SELECT s.from_partner_id
+        FROM chain AS c
+        JOIN crm.partner_supply AS s ON s.to_partner_id = c.partner_id
+        JOIN crm.partner AS p ON p.partner_id = s.from_partner_id AND p.contract @> customer_chain.at
+    )
+    SELECT p.partner_id, p.name, p.position, v.rank, coalesce(f.duties, '{}'),
+           ARRAY(SELECT s.to_partner_id FROM crm.partner_supply AS s JOIN chain AS t ON t.partner_id = s.to_partner_id
+                 WHERE s.from_partner_id = p.partner_id ORDER BY s.to_partner_id)
+    FROM chain AS c
+    JOIN crm.partner AS p ON p.partner_id = c.partner_id
+    JOIN crm.value_chain AS v ON v.position = p.position
+    LEFT JOIN facing AS f ON f.partner_id = p.partner_id
+    ORDER BY v.rank, p.partner_id;
+END;
+COMMENT ON FUNCTION crm.customer_chain(bigint, timestamptz) IS
+    'the value chain of a customer at a time, from the first supplier to the partners that face him: each with the duties that it is accountable for to him (every product), none for those that only supply, and the partners of this chain that it supplies. Whose contract is not in force supplies nobody';

@@ -12,6 +12,21 @@ SELECT throws_ok($$ INSERT INTO crm.partner_supply VALUES (903, 901) $$, '23514'
 SELECT throws_ok($$ INSERT INTO crm.partner_supply VALUES (903, 904) $$, '23514', NULL, 'equals do not supply each other');
 SELECT throws_ok($$ UPDATE crm.partner SET position = 'supplier' WHERE partner_id = 903 $$, '23514', NULL, 'a partner cannot move below its supplier');
 
+-- A customer's chain
+INSERT INTO crm.customer (customer_id, name) VALUES (904, 'Di');
+INSERT INTO crm.partner (partner_id, name, position, contract) VALUES (905, 'E', 'supplier', '[2020-01-01,)'), (906, 'F', 'supplier', '[2020-01-01,2021-01-01)'), (907, 'G', 'service', '[2020-01-01,)');
+INSERT INTO crm.partner_supply VALUES (905, 902), (906, 901), (901, 904);
+INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty, valid) VALUES
+    (903, 904, 'accountable: sell, advise', '[2020-06-01,)'), (907, 904, 'accountable: service', '[2020-06-01,)'), (904, 904, 'consulted: sell', '[2020-06-01,)');
+SELECT results_eq('SELECT partner_id, position, duties, supplies FROM crm.customer_chain(904)',
+    $$ VALUES (905::bigint, 'supplier', '{}'::text[], '{902}'::bigint[]), (901, 'manufacturer', '{}', '{902}'), (902, 'distributor', '{}', '{903}'),
+              (903, 'retailer', '{advise,sell}', '{}'), (907, 'service', '{service}', '{}') $$,
+    'a customer''s chain: who faces him, by duty, and who supplies these; not who is only consulted, nor whose contract is over');
+SELECT is_empty($$ SELECT FROM crm.customer_chain(904, '2020-02-01') $$, 'no chain before somebody answers for him');
+DELETE FROM crm.partner_supply WHERE from_partner_id IN (905, 906) OR to_partner_id = 904;
+DELETE FROM crm.customer WHERE customer_id = 904;
+DELETE FROM crm.partner WHERE partner_id > 904;
+
 -- One accountable for the same scope, duty, channel and time
 INSERT INTO crm.customer_territory VALUES (901, 'de.west'), (902, 'de.east');
 INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, customer_id, territory, product, duty, valid) VALUES
