@@ -24,7 +24,7 @@ WHERE c IN ('phone', 'social', 'email', 'fax');
 INSERT INTO crm.customer_channel (customer_id, channel, score, interactions, last_outbound_at)
 SELECT i, c, crm.channel_score(s, 1 - s, at, '364 days'), 4, max(at)
 FROM generate_series(1, :customers) AS i, unnest('{phone,social,email,letter,fax,visit}'::crm.channel[]) WITH ORDINALITY AS u (c, k),
-     LATERAL (SELECT now() - (g * 41 + i % 13) * interval '1 day' AS at, ((i * 7919 + k * 104729 + g * 31) % 10 < k)::int AS s FROM generate_series(1, 4) AS g) AS o
+     LATERAL (SELECT now() - (g * 41 + i % 13) * interval '1 day' AS at, ((i::bigint * 7919 + k * 104729 + g * 31) % 10 < k)::int AS s FROM generate_series(1, 4) AS g) AS o
 GROUP BY i, c;
 RESET session_replication_role;
 VACUUM ANALYZE;
