@@ -211,34 +211,6 @@ END;
 COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
 REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
 
--- What a partner's login writes, after crm.audience_stamp() has put the partner's name on it. Keys that are unique over all
--- would tell which ones others use, so those of partners are their own; and a contact point that it may not see answers as
--- one that does not exist.
-CREATE FUNCTION crm.audience_write() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    prefix text := format('partner %s: ', new.partner_id);
-BEGIN
-    IF NOT crm.acts_as_partner() THEN
-        RETURN new;
-    END IF;
-    IF tg_table_name <> 'purchase' THEN
-        IF new.contact_point_id IS NOT NULL AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id) THEN
-            RAISE insufficient_privilege USING MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
-        END IF;
-    END IF;
-    IF tg_table_name = 'message' THEN
-        IF NOT starts_with(new.idempotency_key, prefix) THEN
-            new.idempotency_key := prefix || new.idempotency_key;
-        END IF;
-    ELSIF NOT starts_with(new.source, prefix) THEN
-        new.source := prefix || new.source;
-    END IF;
-    RETURN new;
-END $$;
-COMMENT ON FUNCTION crm.audience_write() IS 'trigger of interactions, purchases and messages: source and idempotency key that a partner''s login writes begin with its number, and contact points that it may not see are refused';
-REVOKE ALL ON FUNCTION crm.audience_write() FROM PUBLIC;
-
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -332,9 +304,6 @@ CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.pu
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.interaction FOR EACH ROW WHEN (row_security_active('crm.interaction')) EXECUTE FUNCTION crm.audience_write();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.purchase FOR EACH ROW WHEN (row_security_active('crm.purchase')) EXECUTE FUNCTION crm.audience_write();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.message FOR EACH ROW WHEN (row_security_active('crm.message')) EXECUTE FUNCTION crm.audience_write();
 CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
@@ -355,8 +324,7 @@ BEGIN
              WHERE tgname ~ '^(a_)?audience_' AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
-                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused'
-                                     WHEN 'a_audience_write' THEN 'what a partner writes tells it nothing of others'
+                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused, and what a partner writes tells it nothing of others'
                                      WHEN 'audience_before' THEN 'who changes who may see what waits for others who do'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
