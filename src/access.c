@@ -36,6 +36,7 @@
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(crm_audience_stamp);
+PG_FUNCTION_INFO_V1(crm_serially);
 
 /* A customer that this command has asked for already. */
 typedef struct KnownCustomer
@@ -485,4 +486,17 @@ crm_audience_stamp(PG_FUNCTION_ARGS)
 	if (n > 0)
 		tuple = heap_modify_tuple_by_cols(tuple, desc, n, numbers, values, nulls);
 	return PointerGetDatum(tuple);
+}
+
+/*
+ * crm.serially(keys anyarray) returns anyarray
+ *
+ * What it is given.  What matters is its label, parallel restricted: without a
+ * number of elements the planner takes an array for ten, and a partner's few
+ * rows for work that is worth sharing out.
+ */
+Datum
+crm_serially(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
