@@ -23,6 +23,8 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
 #include "rewrite/rowsecurity.h"
 #include "spi_plan.h"
 #include "utils/acl.h"
@@ -44,10 +46,23 @@ typedef struct KnownCustomer
 	int64		customer;
 	int32		audience;
 	bool		filled;
-	bool		visible;		/* has the caller been found to see him */
 } KnownCustomer;
 
 #define KNOWN_CUSTOMERS 1024	/* a power of two */
+#define KNOWN_AUDIENCES 256		/* another */
+
+/*
+ * What a command has learnt.  Within one command of one subtransaction the
+ * lock on a customer holds his audience, and the same audience means the same
+ * answer to who sees a customer.
+ */
+typedef struct Known
+{
+	CommandId	command;
+	SubTransactionId subtransaction;
+	KnownCustomer customers[KNOWN_CUSTOMERS];
+	int32		audiences[KNOWN_AUDIENCES];	/* whose customers the caller sees; 0: free */
+} Known;
 
 /* What stays the same from row to row; found once per query. */
 typedef struct AudienceColumns
@@ -67,14 +82,12 @@ typedef struct AudienceColumns
 	Oid			user;
 	Oid			acting;
 	bool		restricted;		/* sees not all customers */
+	bool		by_audience;	/* but all or none of an audience */
 	bool		is_partner;
 	Datum		own_partner;
 	bool		no_own_partner;
-	/* Within one command of one subtransaction the lock on a customer holds what was read of him. */
-	CommandId	command;
-	SubTransactionId subtransaction;
 	int64		rows;
-	KnownCustomer *known;
+	Known	   *known;			/* null until there is a second row */
 } AudienceColumns;
 
 static CrmPlan visible = {
@@ -136,38 +149,74 @@ audience_columns(FunctionCallInfo fcinfo, Relation rel)
 	return columns;
 }
 
-/*
- * Does the policy of staff let this role see all customers?  Nothing is asked
- * of the database for it, but what it keeps of the table's policies anyway.
- */
+/* Where crm.customer has its audience, and the index of its key. */
 static bool
-sees_all(AudienceColumns *columns, Oid user)
+look_at_customer(AudienceColumns *columns, Relation customer)
 {
-	Relation	customer = table_open(columns->customer_table, AccessShareLock);
-	bool		all = false;
+	if (!OidIsValid(columns->customer_index))
+	{
+		list_free(RelationGetIndexList(customer));
+		columns->customer_index = customer->rd_pkindex;
+		columns->customer_audience = find_column(customer, "audience_id", INT4OID);
+	}
+	return OidIsValid(columns->customer_index) && columns->customer_audience != 0;
+}
+
+/* Does a condition look at no other column of its table, and say the same all the time? */
+static bool
+depends_on(Node *condition, AttrNumber column)
+{
 	ListCell   *cell;
 
-	if (customer->rd_rsdesc != NULL &&
+	foreach(cell, pull_vars_of_level(condition, 0))
+		if (((Var *) lfirst(cell))->varattno != column)
+			return false;
+	return !contain_volatile_functions(condition);
+}
+
+/*
+ * What the policies of crm.customer let a role see, found from what the
+ * database keeps of them anyway: all customers, as the policy of staff does;
+ * or all or none of an audience.
+ */
+static void
+look_at_policies(AudienceColumns *columns, Oid user, bool *all, bool *by_audience)
+{
+	Relation	customer = table_open(columns->customer_table, AccessShareLock);
+	bool		has_restrictive = false;
+	ListCell   *cell;
+
+	*all = false;
+	*by_audience = false;
+	if (customer->rd_rsdesc != NULL && look_at_customer(columns, customer) &&
 		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL)
+	{
+		*by_audience = true;
 		foreach(cell, customer->rd_rsdesc->policies)
 		{
 			RowSecurityPolicy *policy = lfirst(cell);
 			Const	   *qual = (Const *) policy->qual;
 			Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
 
-			if (!policy->permissive)
-			{
-				all = false;
-				break;
-			}
-			if (strcmp(policy->policy_name, "staff") != 0 || policy->polcmd != '*' ||
-				qual == NULL || !IsA(qual, Const) || qual->constisnull || !DatumGetBool(qual->constvalue))
+			has_restrictive |= !policy->permissive;
+			if (qual == NULL)
 				continue;
-			for (int i = 0; i < ARR_DIMS(policy->roles)[0] && !all; i++)
-				all = roles[i] == ACL_ID_PUBLIC || has_privs_of_role(user, roles[i]);
+			*by_audience &= depends_on((Node *) qual, columns->customer_audience);
+			if (strcmp(policy->policy_name, "staff") == 0 && policy->polcmd == '*' &&
+				IsA(qual, Const) && !qual->constisnull && DatumGetBool(qual->constvalue))
+				for (int i = 0; i < ARR_DIMS(policy->roles)[0] && !*all; i++)
+					*all = roles[i] == ACL_ID_PUBLIC || has_privs_of_role(user, roles[i]);
 		}
+		*all &= !has_restrictive;
+	}
 	table_close(customer, AccessShareLock);
-	return all;
+}
+
+static void
+forget_known(AudienceColumns *columns)
+{
+	if (columns->known != NULL)
+		memset(columns->known, 0, sizeof(Known));
 }
 
 /*
@@ -184,11 +233,18 @@ ask_caller(AudienceColumns *columns)
 	if (columns->asked && columns->user == user && columns->acting == acting)
 		return;
 	columns->asked = false;
+	columns->by_audience = false;
 	columns->is_partner = false;
 	columns->no_own_partner = true;
 	columns->own_partner = (Datum) 0;
-	columns->restricted = check_enable_rls(columns->customer_table, InvalidOid, true) == RLS_ENABLED &&
-		!(user == acting && sees_all(columns, user));
+	columns->restricted = check_enable_rls(columns->customer_table, InvalidOid, true) == RLS_ENABLED;
+	if (columns->restricted)
+	{
+		bool		all;
+
+		look_at_policies(columns, user, &all, &columns->by_audience);
+		columns->restricted = !(all && user == acting);
+	}
 	if (columns->restricted)
 	{
 		bool		isnull;
@@ -200,8 +256,7 @@ ask_caller(AudienceColumns *columns)
 		/* What was read is by value: it outlives SPI's memory. */
 		SPI_finish();
 	}
-	if (columns->known != NULL)
-		memset(columns->known, 0, KNOWN_CUSTOMERS * sizeof(KnownCustomer));
+	forget_known(columns);
 	columns->user = user;
 	columns->acting = acting;
 	columns->asked = true;
@@ -221,15 +276,44 @@ known_customer(FunctionCallInfo fcinfo, AudienceColumns *columns, int64 customer
 	if (columns->rows++ == 0)
 		return NULL;
 	if (columns->known == NULL)
-		columns->known = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, KNOWN_CUSTOMERS * sizeof(KnownCustomer));
-	else if (columns->command != command || columns->subtransaction != subtransaction)
-		memset(columns->known, 0, KNOWN_CUSTOMERS * sizeof(KnownCustomer));
-	columns->command = command;
-	columns->subtransaction = subtransaction;
-	known = &columns->known[customer & (KNOWN_CUSTOMERS - 1)];
+		columns->known = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Known));
+	else if (columns->known->command != command || columns->known->subtransaction != subtransaction)
+		forget_known(columns);
+	columns->known->command = command;
+	columns->known->subtransaction = subtransaction;
+	known = &columns->known->customers[customer & (KNOWN_CUSTOMERS - 1)];
 	if (known->filled && known->customer != customer)
-		memset(known, 0, sizeof(KnownCustomer));
+		known->filled = false;
 	return known;
+}
+
+/* Refuses a fact that names what its writer may not see; there is no saying whether there is such a thing. */
+static void
+check_visible(Relation facts, CrmPlan *statement, Datum id)
+{
+	Oid			type = INT8OID;
+
+	SPI_connect();
+	crm_run_plan(statement, 1, &type, &id, NULL, SPI_OK_SELECT);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("new row violates row-level security policy for table \"%s\"",
+						RelationGetRelationName(facts))));
+	SPI_finish();
+}
+
+/* The same for a customer whose audience is known, and others of it perhaps asked for. */
+static void
+check_visible_audience(AudienceColumns *columns, Relation facts, Datum customer, int32 audience)
+{
+	int32	   *known = columns->known == NULL ? NULL : &columns->known->audiences[audience & (KNOWN_AUDIENCES - 1)];
+
+	if (known != NULL && audience != 0 && *known == audience)
+		return;
+	check_visible(facts, &visible, customer);
+	if (known != NULL)
+		*known = audience;
 }
 
 /*
@@ -241,9 +325,12 @@ known_customer(FunctionCallInfo fcinfo, AudienceColumns *columns, int64 customer
  * since been changed without regard to this lock, with the latest.  False in
  * all other cases: no such customer, or none yet, or he was moved or deleted
  * meanwhile; then a statement of its own says what is to be done.
+ *
+ * Where *checked is false, a customer whom the caller does not see is refused
+ * before he is locked.
  */
 static bool
-locked_audience(AudienceColumns *columns, int64 customer, int32 *audience)
+locked_audience(AudienceColumns *columns, Relation facts, Datum customer, bool *checked, int32 *audience)
 {
 	int			flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS |
 		(IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
@@ -253,24 +340,19 @@ locked_audience(AudienceColumns *columns, int64 customer, int32 *audience)
 	ScanKeyData key;
 	bool		found = false;
 	bool		stale = false;
+	bool		isnull;
 
 	if (!ActiveSnapshotSet())
 		return false;
 	rel = table_open(columns->customer_table, RowShareLock);
-	if (!OidIsValid(columns->customer_index))
-	{
-		list_free(RelationGetIndexList(rel));
-		columns->customer_index = rel->rd_pkindex;
-		columns->customer_audience = find_column(rel, "audience_id", INT4OID);
-	}
-	if (!OidIsValid(columns->customer_index) || columns->customer_audience == 0)
+	if (!look_at_customer(columns, rel))
 	{
 		table_close(rel, RowShareLock);
 		return false;
 	}
 	index = index_open(columns->customer_index, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(customer));
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, customer);
 	do
 	{
 		Snapshot	snapshot = RegisterSnapshot(stale ? GetLatestSnapshot() : GetActiveSnapshot());
@@ -283,6 +365,13 @@ locked_audience(AudienceColumns *columns, int64 customer, int32 *audience)
 			ItemPointerData tid = slot->tts_tid;
 			TM_FailureData failure;
 
+			if (!*checked)
+			{
+				int32		seen = DatumGetInt32(slot_getattr(slot, columns->customer_audience, &isnull));
+
+				check_visible_audience(columns, facts, customer, isnull ? 0 : seen);
+				*checked = true;
+			}
 			found = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false), LockTupleKeyShare,
 									 LockWaitBlock, flags, &failure) == TM_Ok;
 		}
@@ -296,8 +385,6 @@ locked_audience(AudienceColumns *columns, int64 customer, int32 *audience)
 	} while (stale);
 	if (found)
 	{
-		bool		isnull;
-
 		*audience = DatumGetInt32(slot_getattr(slot, columns->customer_audience, &isnull));
 		found = !isnull;
 	}
@@ -328,22 +415,6 @@ selected_audience(Relation facts, Datum customer)
 	SetUserIdAndSecContext(caller, caller_context);
 	SPI_finish();
 	return isnull ? 0 : DatumGetInt32(value);
-}
-
-/* Refuses a fact that names what its writer may not see; there is no saying whether there is such a thing. */
-static void
-check_visible(Relation facts, CrmPlan *statement, Datum id)
-{
-	Oid			type = INT8OID;
-
-	SPI_connect();
-	crm_run_plan(statement, 1, &type, &id, NULL, SPI_OK_SELECT);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("new row violates row-level security policy for table \"%s\"",
-						RelationGetRelationName(facts))));
-	SPI_finish();
 }
 
 /*
@@ -396,7 +467,8 @@ crm_audience_stamp(PG_FUNCTION_ARGS)
 	int			numbers[3],
 				n = 0;
 	bool		nulls[3] = {false, false, false};
-	bool		isnull;
+	bool		isnull,
+				checked;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -423,13 +495,17 @@ crm_audience_stamp(PG_FUNCTION_ARGS)
 
 	ask_caller(columns);
 	known = known_customer(fcinfo, columns, DatumGetInt64(customer));
+	checked = !columns->restricted || (known != NULL && known->filled);
 	if (columns->restricted)
 	{
 		Datum		partner = (Datum) 0;
 		bool		no_partner = true;
 
-		if (known == NULL || !known->visible)
+		if (!checked && (!columns->by_audience || columns->audience_id == 0))
+		{
 			check_visible(rel, &visible, customer);
+			checked = true;
+		}
 		if (columns->partner_id != 0)
 		{
 			partner = heap_getattr(tuple, columns->partner_id, desc, &no_partner);
@@ -467,13 +543,16 @@ crm_audience_stamp(PG_FUNCTION_ARGS)
 
 		if (known != NULL && known->filled)
 			number = known->audience;
-		else if (!locked_audience(columns, DatumGetInt64(customer), &number))
+		else if (!locked_audience(columns, rel, customer, &checked, &number))
+		{
+			if (!checked)
+				check_visible(rel, &visible, customer);
 			number = selected_audience(rel, customer);
+		}
 		if (known != NULL && number != 0)
 		{
 			known->customer = DatumGetInt64(customer);
 			known->audience = number;
-			known->visible = columns->restricted;
 			known->filled = true;
 		}
 		value = heap_getattr(tuple, columns->audience_id, desc, &isnull);
