@@ -73,4 +73,17 @@ crm_may_create(Oid schema)
 #endif
 }
 
+/* 18 counts an index scan for EXPLAIN, where asked to. */
+#include "access/genam.h"
+
+static inline IndexScanDesc
+crm_index_beginscan(Relation table, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, 0);
+#endif
+}
+
 #endif							/* CRM_COMPAT_H */

@@ -51,7 +51,7 @@ COMMENT ON COLUMN crm.audience_partner.audience_id IS 'audience';
 COMMENT ON COLUMN crm.audience_partner.valid IS 'when: by the responsibilities and the contract of the partner';
 GRANT SELECT ON crm.audience_partner TO PUBLIC;
 ALTER TABLE crm.audience_partner ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON crm.audience_partner FOR SELECT USING (partner_id = ANY ((SELECT crm.own_partners())::bigint[]));
+CREATE POLICY own ON crm.audience_partner FOR SELECT USING (partner_id = ANY (crm.serially((SELECT crm.own_partners()))));
 COMMENT ON POLICY own ON crm.audience_partner IS 'a partner sees the audiences that it is in';
 
 CREATE FUNCTION crm.audience_members(territory @ltree@.ltree, customer_id bigint)
@@ -211,34 +211,6 @@ END;
 COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
 REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
 
--- What a partner's login writes, after crm.audience_stamp() has put the partner's name on it. Keys that are unique over all
--- would tell which ones others use, so those of partners are their own; and a contact point that it may not see answers as
--- one that does not exist.
-CREATE FUNCTION crm.audience_write() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    prefix text := format('partner %s: ', new.partner_id);
-BEGIN
-    IF NOT crm.acts_as_partner() THEN
-        RETURN new;
-    END IF;
-    IF tg_table_name <> 'purchase' THEN
-        IF new.contact_point_id IS NOT NULL AND NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = new.contact_point_id) THEN
-            RAISE insufficient_privilege USING MESSAGE = format('new row violates row-level security policy for table "%s"', tg_table_name);
-        END IF;
-    END IF;
-    IF tg_table_name = 'message' THEN
-        IF NOT starts_with(new.idempotency_key, prefix) THEN
-            new.idempotency_key := prefix || new.idempotency_key;
-        END IF;
-    ELSIF NOT starts_with(new.source, prefix) THEN
-        new.source := prefix || new.source;
-    END IF;
-    RETURN new;
-END $$;
-COMMENT ON FUNCTION crm.audience_write() IS 'trigger of interactions, purchases and messages: source and idempotency key that a partner''s login writes begin with its number, and contact points that it may not see are refused';
-REVOKE ALL ON FUNCTION crm.audience_write() FROM PUBLIC;
-
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -332,9 +304,6 @@ CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.pu
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.interaction FOR EACH ROW WHEN (row_security_active('crm.interaction')) EXECUTE FUNCTION crm.audience_write();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.purchase FOR EACH ROW WHEN (row_security_active('crm.purchase')) EXECUTE FUNCTION crm.audience_write();
-CREATE TRIGGER a_audience_write BEFORE INSERT ON crm.message FOR EACH ROW WHEN (row_security_active('crm.message')) EXECUTE FUNCTION crm.audience_write();
 CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
@@ -355,8 +324,7 @@ BEGIN
              WHERE tgname ~ '^(a_)?audience_' AND tgrelid::regclass::text LIKE 'crm.%' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.relation, t.tgname);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.relation,
-                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused'
-                                     WHEN 'a_audience_write' THEN 'what a partner writes tells it nothing of others'
+                       CASE t.tgname WHEN 'a_audience_stamp' THEN 'the audience is the database''s to say; what concerns a customer that the writer may not see is refused, and what a partner writes tells it nothing of others'
                                      WHEN 'audience_before' THEN 'who changes who may see what waits for others who do'
                                      ELSE 'who may see what changes at once' END || '; on where partners have access');
     END LOOP;
@@ -421,9 +389,9 @@ COMMENT ON COLUMN crm.access_table."table" IS 'table of schema crm';
 COMMENT ON COLUMN crm.access_table.seen_by IS 'audience: rows of customers that the partner sees, and of its own contacts or nobody''s; customer: rows of customers that it sees; partner: its own rows; nothing: none';
 COMMENT ON COLUMN crm.access_table.condition IS 'the policy''s condition where it is not made from the column customer_id or partner_id';
 INSERT INTO crm.access_table ("table", seen_by, condition) VALUES
-    ('customer', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('customer', 'audience', 'audience_id = ANY (crm.serially(ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now())))'),
     ('interaction', 'audience', NULL), ('purchase', 'audience', NULL), ('message', 'audience', NULL),
-    ('contact_point', 'audience', 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))'),
+    ('contact_point', 'audience', 'audience_id = ANY (crm.serially(ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now())))'),
     ('customer_channel', 'customer', NULL), ('customer_history', 'customer', NULL),
     ('consent', 'customer', NULL), ('customer_territory', 'customer', NULL),
     ('relationship', 'customer', 'EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = relationship.from_customer_id)
@@ -433,14 +401,14 @@ INSERT INTO crm.access_table ("table", seen_by, condition) VALUES
     ('audience', 'nothing', NULL),
     ('partner', 'partner', NULL), ('partner_responsibility', 'partner', NULL), ('objective_share', 'partner', NULL),
     ('partner_territory', 'partner', NULL), ('working_hours', 'partner', NULL), ('deal_registration', 'partner', NULL),
-    ('partner_supply', 'partner', 'from_partner_id = ANY ((SELECT crm.own_partners())::bigint[]) OR to_partner_id = ANY ((SELECT crm.own_partners())::bigint[])'),
-    ('handover', 'partner', 'from_partner_id = ANY ((SELECT crm.own_partners())::bigint[]) OR to_partner_id = ANY ((SELECT crm.own_partners())::bigint[])');
+    ('partner_supply', 'partner', 'from_partner_id = ANY (crm.serially((SELECT crm.own_partners()))) OR to_partner_id = ANY (crm.serially((SELECT crm.own_partners())))'),
+    ('handover', 'partner', 'from_partner_id = ANY (crm.serially((SELECT crm.own_partners()))) OR to_partner_id = ANY (crm.serially((SELECT crm.own_partners())))');
 
 CREATE FUNCTION crm.apply_access() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own constant text := 'partner_id = ANY ((SELECT crm.own_partners())::bigint[])';
-    seen constant text := 'audience_id = ANY (ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now()))';
+    seen constant text := 'audience_id = ANY (crm.serially(ARRAY(SELECT m.audience_id FROM crm.audience_partner AS m WHERE m.valid @> now())))';
     staff text := (SELECT string_agg(quote_ident(a.role), ', ' ORDER BY a.role) FROM crm.access_role AS a
                    WHERE a.kind <> 'partner' AND to_regrole(quote_ident(a.role)) IS NOT NULL);
     t record;
@@ -452,7 +420,7 @@ BEGIN
         condition := CASE WHEN t.condition IS NOT NULL THEN t.condition
             WHEN t.seen_by = 'audience' THEN format('%s AND (partner_id IS NULL OR %s)', seen, own)
             WHEN t.seen_by = 'customer' THEN format('EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = %I.customer_id)', t."table")
-            WHEN t.seen_by = 'partner' THEN own END;
+            WHEN t.seen_by = 'partner' THEN 'partner_id = ANY (crm.serially((SELECT crm.own_partners())))' END;
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.relation);
         FOR old IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = t.relation::regclass AND p.polname IN ('partner', 'staff') LOOP
             EXECUTE format('DROP POLICY %I ON %s', old, t.relation);
@@ -505,7 +473,7 @@ CREATE FUNCTION crm.newest_interactions(how_many integer DEFAULT 20)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 BEGIN ATOMIC
     SELECT n.interaction_id, n.customer_id, n.channel, n.direction, n.outcome, n.occurred_at, n.subject
-    FROM (SELECT DISTINCT m.audience_id FROM crm.audience_partner AS m WHERE m.partner_id = ANY ((SELECT crm.own_partners())::bigint[]) AND m.valid @> now()) AS a
+    FROM (SELECT DISTINCT m.audience_id FROM crm.audience_partner AS m WHERE m.partner_id = ANY (crm.serially((SELECT crm.own_partners()))) AND m.valid @> now()) AS a
     CROSS JOIN LATERAL (SELECT i.interaction_id, i.customer_id, i.channel, i.direction, i.outcome, i.occurred_at, i.subject
                         FROM crm.interaction AS i WHERE i.audience_id = a.audience_id
                         ORDER BY i.occurred_at DESC LIMIT newest_interactions.how_many) AS n

@@ -25,10 +25,10 @@ END;
 COMMENT ON FUNCTION crm.has_role(name) IS 'does the caller act as this role, itself or as a member; false if there is no such role';
 
 CREATE FUNCTION crm.is_staff() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT EXISTS (SELECT FROM crm.access_role AS a WHERE a.kind <> 'partner' AND crm.has_role(a.role));
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM crm.access_role AS a WHERE a.kind <> 'partner' AND crm.has_role(a.role));
+END $$;
 COMMENT ON FUNCTION crm.is_staff() IS 'has the caller access as reader, agent, manager or admin, itself or as a member';
 
 GRANT SELECT ON crm.access_role TO PUBLIC;

@@ -52,20 +52,21 @@ ALTER TABLE crm.partner_login ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON crm.partner_login FOR SELECT USING (crm.has_role(role));
 COMMENT ON POLICY own ON crm.partner_login IS 'a login sees which partner it acts for';
 
+-- Asked by every query of a partner, and with all that it writes: in PL/pgSQL, which keeps the plan.
 CREATE FUNCTION crm.own_partners() RETURNS bigint[]
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT ARRAY(SELECT l.partner_id FROM crm.partner_login AS l WHERE crm.has_role(l.role) ORDER BY l.partner_id);
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT l.partner_id FROM crm.partner_login AS l WHERE crm.has_role(l.role) ORDER BY l.partner_id);
+END $$;
 COMMENT ON FUNCTION crm.own_partners() IS 'the partners that the caller acts for, itself or as a member; empty for others';
 
 -- Whoever may call what asks this and is no partner is the owner or staff, who act for all.
 CREATE FUNCTION crm.acts_as_partner() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT EXISTS (SELECT FROM crm.partner_login AS l WHERE crm.has_role(l.role)) AND NOT crm.is_staff()
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM crm.partner_login AS l WHERE crm.has_role(l.role)) AND NOT crm.is_staff()
        AND NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = crm.acting_role());
-END;
+END $$;
 COMMENT ON FUNCTION crm.acts_as_partner() IS 'is the caller the login of a partner, and neither staff nor a superuser: then it acts for its own partner alone';
 
 CREATE FUNCTION crm.check_acting(partner_id bigint) RETURNS void

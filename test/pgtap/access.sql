@@ -167,6 +167,19 @@ SELECT is_empty($$ SELECT DISTINCT s.relname FROM pg_class AS s WHERE s.relnames
 -- Writing
 SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (8001, 'email', 'inbound', 'replied') RETURNING partner_id $$), '8101', 'A writes what it did, in its name');
 SELECT is((SELECT interactions FROM crm.customer_channel WHERE customer_id = 8001 AND channel = 'email'), 2::bigint, 'and the loop goes on');
+SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome)
+    SELECT c, 'email', 'inbound', 'replied' FROM unnest('{8001,8003,8001,8003,8002,8001}'::bigint[]) AS c $$), '42501 new row violates row-level security policy for table "interaction"',
+    'of many at once, one that it must not know is refused');
+SELECT is(pg_temp.seen('crm_test_a', $$ WITH w AS (INSERT INTO crm.interaction (customer_id, channel, direction, outcome, source, external_id)
+    SELECT c, 'email', 'inbound', 'replied', 'many', n FROM unnest('{8001,8003,8001,8003,8001}'::bigint[]) WITH ORDINALITY AS u (c, n) RETURNING partner_id, source)
+    SELECT count(*) || ' ' || min(source) FROM w WHERE partner_id = 8101 $$), '5 partner 8101: many', 'those that it may know bear its name and its keys');
+SELECT is_empty($$ SELECT FROM crm.interaction AS i JOIN crm.customer AS c USING (customer_id) WHERE i.audience_id <> c.audience_id $$, 'and have the audience of their customer');
+DELETE FROM crm.interaction WHERE source = 'partner 8101: many';
+SELECT is_empty($$ WITH n AS (INSERT INTO crm.customer (customer_id, name) VALUES (8098, 'New') RETURNING customer_id, audience_id),
+    i AS (INSERT INTO crm.interaction (customer_id, channel, direction, outcome) SELECT n.customer_id, 'email', 'outbound', 'sent' FROM n RETURNING audience_id)
+    SELECT FROM i, n WHERE i.audience_id <> n.audience_id OR i.audience_id = 0 $$, 'a fact of a customer who comes with it has his');
+DELETE FROM crm.interaction WHERE customer_id = 8098;
+DELETE FROM crm.customer WHERE customer_id = 8098;
 SELECT is((SELECT sum(differing) FROM crm.verify()), 0::numeric, 'everything derived is right');
 CREATE TEMP TABLE answer AS SELECT t.name, pg_temp.told('crm_test_a', format(t.query, 8002)) AS hidden, replace(pg_temp.told('crm_test_a', format(t.query, 999999)), '1000399', '#') AS absent FROM (VALUES
     ('interaction', 'INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (%s, ''email'', ''inbound'', ''replied'')'),
@@ -199,6 +212,29 @@ UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'em
 SELECT is(pg_temp.seen('crm_test_a', $$ INSERT INTO crm.message (customer_id, channel, purpose) VALUES (8003, 'email', 'marketing') $$),
           '23514 customer 8003 must not be contacted over email for purpose "marketing": the cap is reached', 'the cap binds all partners together, without saying who used it up');
 SELECT is(pg_temp.seen('crm_test_a', $$ SELECT string_agg(x, ',') FROM (SELECT name AS x FROM crm.customer WHERE 1 / (CASE WHEN name ~ 'secret' THEN 0 ELSE 1 END) = 1 ORDER BY 1) AS y $$), 'Alpha,Common', 'an error in a condition tells nothing');
+
+-- Its queries are small, which the planner cannot know
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL min_parallel_index_scan_size = 0;
+CREATE FUNCTION pg_temp.workers(who name, query text) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line text;
+    found boolean := false;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', who);
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP found := found OR line ~ 'Gather'; END LOOP;
+    RESET ROLE;
+    RETURN found;
+END $$;
+SELECT ok(NOT pg_temp.workers('crm_test_a', q) AND pg_temp.workers('crm_test_reader', q), 'no workers for a partner, but for staff: ' || q) FROM unnest(ARRAY[
+    'SELECT count(*) FROM crm.customer', 'SELECT count(*) FROM crm.interaction', 'SELECT count(*) FROM crm.consent',
+    'SELECT count(*) FROM crm.partner_responsibility', 'SELECT count(*) FROM crm.interaction JOIN crm.customer USING (customer_id)']) AS q;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET min_parallel_index_scan_size;
 
 -- Rights of its own
 SELECT matches(pg_temp.seen('crm_test_a', q), '^42501', 'refused: ' || q) FROM unnest(ARRAY[
