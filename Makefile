@@ -92,6 +92,7 @@ SCHEMA = \
 	sql/schema/prior.sql \
 	sql/schema/choice.sql \
 	sql/schema/choice_hour.sql \
+	sql/schema/segment.sql \
 	sql/schema/access_role.sql \
 	sql/schema/partner.sql \
 	sql/schema/partner_handover.sql \

@@ -138,30 +138,34 @@ CREATE TABLE crm.partner_responsibility (
     partner_id bigint NOT NULL REFERENCES crm.partner,
     customer_id bigint REFERENCES crm.customer ON DELETE CASCADE,
     territory @ltree@.ltree,
+    segment @ltree@.ltree,
     product @ltree@.ltree,
     duty crm.responsibility NOT NULL,
     valid tstzrange NOT NULL DEFAULT tstzrange(now(), NULL),
     CONSTRAINT partner_responsibility_valid CHECK (NOT isempty(valid) AND NOT upper_inc(valid) AND (lower_inc(valid) OR lower_inf(valid))),
-    CONSTRAINT partner_responsibility_scope CHECK (customer_id IS NULL OR territory IS NULL),
-    CONSTRAINT partner_responsibility_path CHECK (@ltree@.nlevel(territory) > 0 AND @ltree@.nlevel(product) > 0),
+    CONSTRAINT partner_responsibility_scope CHECK (customer_id IS NULL OR territory IS NULL AND segment IS NULL),
+    CONSTRAINT partner_responsibility_path CHECK (@ltree@.nlevel(territory) > 0 AND @ltree@.nlevel(segment) > 0 AND @ltree@.nlevel(product) > 0),
     CONSTRAINT partner_responsibility_accountable EXCLUDE USING gist
-        (coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(product::text, '') WITH =,
+        (coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(segment::text, '') WITH =, coalesce(product::text, '') WITH =,
          duty WITH OPERATOR(crm.&&), valid WITH &&) WHERE (crm.is_accountable(duty)),
     CONSTRAINT partner_responsibility_duplicate EXCLUDE USING gist
-        (partner_id WITH =, coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(product::text, '') WITH =,
+        (partner_id WITH =, coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(segment::text, '') WITH =, coalesce(product::text, '') WITH =,
          crm.role(duty) WITH =, valid WITH &&) WHERE (NOT crm.is_accountable(duty))
 );
-COMMENT ON TABLE crm.partner_responsibility IS 'which partner answers for what, for which customer or which territory, for which products, and when; for the same scope never two accountable for one duty over one channel at one time';
+COMMENT ON TABLE crm.partner_responsibility IS 'which partner answers for what, for which customer or which territory and segment, for which products, and when; for the same scope never two accountable for one duty over one channel at one time';
 COMMENT ON COLUMN crm.partner_responsibility.responsibility_id IS 'key';
 COMMENT ON COLUMN crm.partner_responsibility.partner_id IS 'partner';
-COMMENT ON COLUMN crm.partner_responsibility.customer_id IS 'for this customer; null: for all of the territory';
+COMMENT ON COLUMN crm.partner_responsibility.customer_id IS 'for this customer; null: for all of the territory and segment';
 COMMENT ON COLUMN crm.partner_responsibility.territory IS 'for this territory and all below it; null: everywhere';
+COMMENT ON COLUMN crm.partner_responsibility.segment IS 'for the segment of this path and all below it; null: for customers of every segment, and of none';
 COMMENT ON COLUMN crm.partner_responsibility.product IS 'for this product and all below it; null: for every product';
 COMMENT ON COLUMN crm.partner_responsibility.duty IS 'role, duties and channels';
 COMMENT ON COLUMN crm.partner_responsibility.valid IS 'when, from the first instant up to but not including the last';
 CREATE INDEX partner_responsibility_customer ON crm.partner_responsibility (customer_id) WHERE customer_id IS NOT NULL;
 CREATE INDEX partner_responsibility_territory ON crm.partner_responsibility ((coalesce(territory::text, ''))) WHERE customer_id IS NULL;
 CREATE INDEX partner_responsibility_partner ON crm.partner_responsibility (partner_id);
+CREATE INDEX partner_responsibility_segment ON crm.partner_responsibility ((segment::text)) WHERE segment IS NOT NULL;
+COMMENT ON INDEX crm.partner_responsibility_segment IS 'who answers for a segment';
 COMMENT ON INDEX crm.partner_responsibility_customer IS 'who answers for a customer by name';
 COMMENT ON INDEX crm.partner_responsibility_territory IS 'who answers for a territory, or everywhere';
 COMMENT ON INDEX crm.partner_responsibility_partner IS 'what a partner answers for';
@@ -193,34 +197,44 @@ CREATE TRIGGER partner_responsibility_delete BEFORE DELETE ON crm.partner_respon
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION crm.partner_responsibility_before();
 COMMENT ON TRIGGER partner_responsibility_delete ON crm.partner_responsibility IS 'sessions that delete responsibilities wait in line, but not those that delete customers';
 
--- Which responsibilities reach which customers: by name, by territory, or everywhere. The planner expands these two
--- functions in place, so that a filter on the customer goes to the indexes. IS TRUE keeps the time away from those of the
--- constraints, which hold all that is valid now.
+-- Which responsibilities reach which customers: by name, by territory, by segment, or everywhere; by segment while the
+-- customer was in it. The planner expands these two functions in place, so that a filter on the customer goes to the
+-- indexes. IS TRUE keeps the time away from those of the constraints, which hold all that is valid now.
 CREATE FUNCTION crm.responsibility_reach()
-    RETURNS TABLE (customer_id bigint, responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange, by_customer boolean, depth integer)
+    RETURNS TABLE (customer_id bigint, responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange,
+                   by_customer boolean, depth integer, segment_depth integer)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
 BEGIN ATOMIC
-    SELECT r.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, true, 0
+    SELECT r.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, true, 0, 0
     FROM crm.partner_responsibility AS r
     WHERE r.customer_id IS NOT NULL
     UNION ALL
-    SELECT c.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, false, p.depth::integer - 1
+    SELECT c.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, false, p.depth::integer - 1, 0
     FROM crm.customer AS c
     LEFT JOIN crm.customer_territory AS t ON t.customer_id = c.customer_id
     CROSS JOIN LATERAL unnest(crm.path_prefixes(coalesce(t.territory::text, ''))) WITH ORDINALITY AS p (path, depth)
-    JOIN crm.partner_responsibility AS r ON r.customer_id IS NULL AND coalesce(r.territory::text, '') = p.path;
+    JOIN crm.partner_responsibility AS r ON r.customer_id IS NULL AND r.segment IS NULL AND coalesce(r.territory::text, '') = p.path
+    UNION ALL
+    SELECT m.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid * m.valid, false, coalesce(@ltree@.nlevel(r.territory), 0), p.depth::integer - 1
+    FROM crm.segment_member AS m
+    JOIN crm.segment AS s ON s.segment_id = m.segment_id
+    CROSS JOIN LATERAL unnest(crm.path_prefixes(s.path::text)) WITH ORDINALITY AS p (path, depth)
+    JOIN crm.partner_responsibility AS r ON r.segment IS NOT NULL AND r.segment::text = p.path
+    LEFT JOIN crm.customer_territory AS t ON t.customer_id = m.customer_id
+    WHERE m.in_tree AND (r.territory IS NULL OR r.territory OPERATOR(@ltree@.@>) t.territory);
 END;
-COMMENT ON FUNCTION crm.responsibility_reach() IS 'every customer with every responsibility that reaches it, in any role, at any time: by name, by territory (and how deep that is) or everywhere';
+COMMENT ON FUNCTION crm.responsibility_reach() IS 'every customer with every responsibility that reaches it, in any role, at any time: by name, by territory and segment (and how deep these are) or everywhere; by segment while he was in it';
 
 CREATE FUNCTION crm.applicable_responsibility(customer_id bigint, at timestamptz)
-    RETURNS TABLE (responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange, by_customer boolean, depth integer)
+    RETURNS TABLE (responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange,
+                   by_customer boolean, depth integer, segment_depth integer)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 5
 BEGIN ATOMIC
-    SELECT r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, r.by_customer, r.depth
+    SELECT r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, r.by_customer, r.depth, r.segment_depth
     FROM crm.responsibility_reach() AS r
     WHERE r.customer_id = applicable_responsibility.customer_id AND (r.valid @> applicable_responsibility.at) IS TRUE;
 END;
-COMMENT ON FUNCTION crm.applicable_responsibility(bigint, timestamptz) IS 'the responsibilities of every role that reach a customer at a time: by name, by territory or everywhere';
+COMMENT ON FUNCTION crm.applicable_responsibility(bigint, timestamptz) IS 'the responsibilities of every role that reach a customer at a time: by name, by territory, by segment or everywhere';
 
 CREATE FUNCTION crm.responsible_partner(customer_id bigint, duty text, at timestamptz DEFAULT now(), product @ltree@.ltree DEFAULT NULL, channel crm.channel DEFAULT NULL)
     RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
@@ -230,11 +244,11 @@ BEGIN ATOMIC
     WHERE crm.is_accountable(a.duty) AND crm.has_duty(a.duty, responsible_partner.duty)
       AND (a.product IS NULL OR a.product OPERATOR(@ltree@.@>) responsible_partner.product)
       AND (responsible_partner.channel IS NULL OR crm.allows(a.duty, responsible_partner.channel))
-    ORDER BY a.by_customer DESC, coalesce(@ltree@.nlevel(a.product), 0) DESC, a.depth DESC, a.responsibility_id
+    ORDER BY a.by_customer DESC, coalesce(@ltree@.nlevel(a.product), 0) DESC, a.depth DESC, a.segment_depth DESC, a.responsibility_id
     LIMIT 1;
 END;
 COMMENT ON FUNCTION crm.responsible_partner(bigint, text, timestamptz, @ltree@.ltree, crm.channel) IS
-    'the partner accountable to a customer for a duty at a time: the most specific scope wins (customer, then product, then territory); without a channel, of several that share a scope by channels the first recorded. Null: nobody';
+    'the partner accountable to a customer for a duty at a time: the most specific scope wins (customer, then product, then territory, then segment, as it was then); without a channel, of several that share a scope by channels the first recorded. Null: nobody';
 
 CREATE VIEW crm.customer_responsibility WITH (security_invoker) AS
     SELECT w.customer_id, w.duty, w.product, w.partner_id, w.responsibility_id,
@@ -242,7 +256,7 @@ CREATE VIEW crm.customer_responsibility WITH (security_invoker) AS
            w.valid_from, w.valid_until
     FROM (SELECT r.customer_id, d.duty, r.product::text AS product, r.partner_id, r.responsibility_id, lower(r.valid) AS valid_from, upper(r.valid) AS valid_until,
                  crm.channel_bits(r.duty) & ~coalesce(bit_or(crm.channel_bits(r.duty)) OVER (
-                     PARTITION BY r.customer_id, d.duty, r.product ORDER BY r.by_customer DESC, r.depth DESC, r.responsibility_id
+                     PARTITION BY r.customer_id, d.duty, r.product ORDER BY r.by_customer DESC, r.depth DESC, r.segment_depth DESC, r.responsibility_id
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS left_over
           FROM crm.responsibility_reach() AS r
           CROSS JOIN LATERAL unnest(crm.duties(r.duty)) AS d (duty)
@@ -285,11 +299,16 @@ CREATE VIEW crm.responsibility_overlap WITH (security_invoker) AS
         AND (a.customer_id IS NULL OR b.customer_id IS NULL OR a.customer_id = b.customer_id)
         AND (a.product IS NULL OR b.product IS NULL OR a.product OPERATOR(@ltree@.@>) b.product OR b.product OPERATOR(@ltree@.@>) a.product)
     LEFT JOIN crm.customer_territory AS t ON t.customer_id = coalesce(a.customer_id, b.customer_id)
-    CROSS JOIN LATERAL (SELECT CASE WHEN a.customer_id IS NULL THEN a.territory ELSE t.territory END AS ta,
-                               CASE WHEN b.customer_id IS NULL THEN b.territory ELSE t.territory END AS tb) AS p
-    WHERE a.customer_id IS NULL AND a.territory IS NULL OR b.customer_id IS NULL AND b.territory IS NULL
-       OR a.customer_id = b.customer_id
-       OR p.ta OPERATOR(@ltree@.@>) p.tb AND a.customer_id IS NULL OR p.tb OPERATOR(@ltree@.@>) p.ta AND b.customer_id IS NULL;
+    LEFT JOIN crm.segment_member AS m ON m.customer_id = coalesce(a.customer_id, b.customer_id) AND m.in_tree AND upper_inf(m.valid)
+    LEFT JOIN crm.segment AS s ON s.segment_id = m.segment_id
+    WHERE CASE WHEN a.customer_id IS NOT NULL AND b.customer_id IS NOT NULL THEN true
+               -- One by name: the other's territory and segment must hold the customer.
+               WHEN a.customer_id IS NOT NULL OR b.customer_id IS NOT NULL THEN
+                   coalesce(coalesce(a.territory, b.territory) OPERATOR(@ltree@.@>) t.territory, coalesce(a.territory, b.territory) IS NULL)
+                   AND coalesce(coalesce(a.segment, b.segment) OPERATOR(@ltree@.@>) s.path, coalesce(a.segment, b.segment) IS NULL)
+               -- Neither: one's lies within the other's.
+               ELSE coalesce(a.territory OPERATOR(@ltree@.@>) b.territory OR b.territory OPERATOR(@ltree@.@>) a.territory, true)
+                    AND coalesce(a.segment OPERATOR(@ltree@.@>) b.segment OR b.segment OPERATOR(@ltree@.@>) a.segment, true) END;
 COMMENT ON VIEW crm.responsibility_overlap IS 'accountable partners whose scopes of different specificity meet; allowed, the more specific wins';
 
 COMMENT ON COLUMN crm.customer_responsibility.customer_id IS 'customer';

@@ -312,8 +312,8 @@ BEGIN
                 SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
         END IF;
         UPDATE crm.partner_responsibility AS r SET valid = tstzrange(lower(held.valid), at) WHERE r.responsibility_id = held.responsibility_id;
-        INSERT INTO crm.partner_responsibility (partner_id, customer_id, territory, product, duty, valid)
-        VALUES ($2, held.customer_id, held.territory, held.product, held.duty, tstzrange(at, upper(held.valid)))
+        INSERT INTO crm.partner_responsibility (partner_id, customer_id, territory, segment, product, duty, valid)
+        VALUES ($2, held.customer_id, held.territory, held.segment, held.product, held.duty, tstzrange(at, upper(held.valid)))
         RETURNING responsibility_id INTO result;
     END IF;
     UPDATE crm.handover AS h SET status = CASE WHEN $3 THEN 'accepted' ELSE 'declined' END, closed_at = at, answer = $4, new_responsibility_id = result

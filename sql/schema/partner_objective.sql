@@ -98,7 +98,7 @@ BEGIN ATOMIC
               JOIN crm.responsibility_reach() AS r ON r.customer_id = u.customer_id
               WHERE u.partner_id IS NULL AND (r.valid @> u.purchased_at) IS TRUE AND crm.is_accountable(r.duty) AND crm.has_duty(r.duty, partner_credit.duty)
                 AND (r.product IS NULL OR r.product OPERATOR(@ltree@.@>) u.product)
-              ORDER BY u.purchase_id, r.by_customer DESC, coalesce(@ltree@.nlevel(r.product), 0) DESC, r.depth DESC, r.responsibility_id) AS n
+              ORDER BY u.purchase_id, r.by_customer DESC, coalesce(@ltree@.nlevel(r.product), 0) DESC, r.depth DESC, r.segment_depth DESC, r.responsibility_id) AS n
     ), counted AS (
         SELECT w.purchase_id, w.partner_id, w.weight, sum(w.weight) OVER (PARTITION BY w.purchase_id ORDER BY w.partner_id) AS through,
                sum(w.weight) OVER (PARTITION BY w.purchase_id) AS total
@@ -131,7 +131,7 @@ BEGIN ATOMIC
         JOIN crm.responsibility_reach() AS r ON r.customer_id = h.customer_id
         WHERE h.partner_id IS NULL AND (r.valid @> h.occurred_at) IS TRUE AND crm.is_accountable(r.duty) AND crm.has_duty(r.duty, partner_contacts.duty)
           AND r.product IS NULL AND crm.allows(r.duty, h.channel)
-        ORDER BY h.interaction_id, r.by_customer DESC, r.depth DESC, r.responsibility_id) AS n;
+        ORDER BY h.interaction_id, r.by_customer DESC, r.depth DESC, r.segment_depth DESC, r.responsibility_id) AS n;
 END;
 COMMENT ON FUNCTION crm.partner_contacts(tstzrange, text) IS
     'the outbound contacts of a period with the partner that had them, else the one that was accountable for the duty over that channel then, and whether they tell of success or failure (crm.outcome_effect)';
