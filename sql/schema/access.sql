@@ -299,6 +299,10 @@ BEGIN
         PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a ORDER BY 1));
         RETURN NULL;
     END IF;
+    IF tg_op = 'TRUNCATE' THEN
+        PERFORM crm.rebuild_audiences();
+        RETURN NULL;
+    END IF;
     -- What a statement has written stands in written, what it has replaced or deleted in removed.
     IF tg_table_name = 'segment' THEN
         customers := ARRAY(SELECT m.customer_id FROM written AS w JOIN removed AS r ON r.segment_id = w.segment_id AND r.path::text IS DISTINCT FROM w.path::text
@@ -345,16 +349,19 @@ CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.pu
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF customer_id ON crm.message FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT ON crm.consent FOR EACH ROW EXECUTE FUNCTION crm.audience_stamp();
 CREATE TRIGGER a_audience_stamp BEFORE INSERT OR UPDATE OF audience_id ON crm.customer FOR EACH ROW EXECUTE FUNCTION crm.audience_customer();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE DELETE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.partner_responsibility REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_delete AFTER DELETE ON crm.partner_responsibility REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.segment_member FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.segment_member FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.segment_member REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.segment_member REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_delete AFTER DELETE ON crm.segment_member REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE UPDATE ON crm.segment FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.segment REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.customer_territory FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.customer_territory FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_insert AFTER INSERT ON crm.customer_territory REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_update AFTER UPDATE ON crm.customer_territory REFERENCING OLD TABLE AS removed NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();

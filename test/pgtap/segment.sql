@@ -130,5 +130,8 @@ INSERT INTO crm.partner_responsibility (partner_id, segment, duty) VALUES (901, 
 DELETE FROM crm.partner_responsibility WHERE responsibility_id IN (901, 905);
 SELECT pg_temp.is_right('responsibilities come and go');
 
+TRUNCATE crm.segment_member;
+SELECT pg_temp.is_right('nobody in any segment');
+
 SELECT * FROM finish();
 ROLLBACK;
