@@ -311,6 +311,7 @@ SELECT is(pg_temp.may(9006, 'email', 'marketing', 9063), 'message_consent', 'an 
 SELECT is(pg_temp.may(9006, 'email', 'marketing', 9062), 'yes', 'the other keeps the grant');
 INSERT INTO crm.consent (customer_id, channel, purpose, status, contact_point_id) VALUES (9006, 'email', 'marketing', 'granted', 9063);
 SELECT is(pg_temp.may(9006, 'email', 'marketing', 9063), 'yes', 'until it is granted anew');
+SELECT throws_ok($$ UPDATE crm.channel_policy SET cap = 1, cap_window = '100000 years' WHERE channel = 'email' $$, '23514', NULL, 'a window that no clock could reckon with is refused, not every message after it');
 -- The slot of a message that somebody set to sent by hand cannot be freed by deleting it.
 DELETE FROM crm.contact_cap;
 UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
