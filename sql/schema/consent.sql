@@ -403,6 +403,12 @@ BEGIN
             RAISE check_violation USING
                 MESSAGE = format('entry %s is not an objection of customer %s', new.lifts, new.customer_id),
                 SCHEMA = 'crm', TABLE = 'consent', COLUMN = 'lifts', CONSTRAINT = 'consent_lifts';
+        ELSIF coalesce(new.evidence, '') = '' THEN
+            RAISE check_violation USING
+                MESSAGE = format('taking back objection %s needs evidence', new.lifts),
+                DETAIL = format('It was recorded at %s; the customer alone can take it back.', lifted.recorded_at),
+                HINT = 'Say in evidence what shows it.',
+                SCHEMA = 'crm', TABLE = 'consent', COLUMN = 'evidence', CONSTRAINT = 'consent_evidence';
         END IF;
     END IF;
     new.is_current := new.status = 'objected' OR NOT EXISTS (

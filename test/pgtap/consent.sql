@@ -297,6 +297,8 @@ SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'yes', 'another is not
 DELETE FROM crm.contact_point WHERE contact_point_id = 9053;
 UPDATE crm.contact_point SET address = 'Weg 5' WHERE contact_point_id = 9054;
 SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'message_consent', 'nor when another contact point gets it');
+SELECT throws_ok($$ INSERT INTO crm.consent (customer_id, channel, purpose, status, lifts) SELECT 9005, 'letter', 'marketing', 'granted', max(consent_id)
+    FROM crm.consent WHERE contact_point_id = 9054 AND status = 'objected' $$, '23514', NULL, 'an objection is not taken back without evidence, by a plain INSERT either');
 SELECT isnt(crm.lift_objection((SELECT max(consent_id) FROM crm.consent WHERE contact_point_id = 9054 AND status = 'objected'), 'letter'), NULL, 'the customer takes it back');
 SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'yes', 'and may be written to there');
 DELETE FROM crm.contact_point WHERE contact_point_id = 9054;
