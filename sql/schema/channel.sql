@@ -46,7 +46,7 @@ CREATE TABLE crm.channel_policy (
     CONSTRAINT channel_policy_response_window CHECK (response_window > '0' AND response_window <= '10 years'),
     CONSTRAINT channel_policy_retry_after CHECK (retry_after > '0' AND retry_after <= '7 days'),
     CONSTRAINT channel_policy_quiet CHECK ((quiet_from IS NULL) = (quiet_until IS NULL)),
-    CONSTRAINT channel_policy_cap CHECK ((cap IS NULL) = (cap_window IS NULL) AND cap_window > '0')
+    CONSTRAINT channel_policy_cap CHECK ((cap IS NULL) = (cap_window IS NULL) AND cap_window > '0' AND cap_window <= '10 years')
 );
 COMMENT ON TABLE crm.channel_policy IS 'how each channel is used: its memory, its response window, its cost, and the rules of contact';
 COMMENT ON COLUMN crm.channel_policy.channel IS 'channel';
@@ -57,7 +57,7 @@ COMMENT ON COLUMN crm.channel_policy.requires_consent IS 'may it be used only wi
 COMMENT ON COLUMN crm.channel_policy.quiet_from IS 'start of the quiet hours, in the customer''s time zone';
 COMMENT ON COLUMN crm.channel_policy.quiet_until IS 'end of the quiet hours';
 COMMENT ON COLUMN crm.channel_policy.cap IS 'how many contacts a customer may get in the window; null: any number';
-COMMENT ON COLUMN crm.channel_policy.cap_window IS 'the window of the cap';
+COMMENT ON COLUMN crm.channel_policy.cap_window IS 'the window of the cap, rolling, up to 10 years';
 COMMENT ON COLUMN crm.channel_policy.prior_success IS 'first parameter of the Beta prior of a customer of whom nothing is known yet';
 COMMENT ON COLUMN crm.channel_policy.prior_failure IS 'second parameter of that prior';
 COMMENT ON COLUMN crm.channel_policy.max_attempts IS 'how often sending a message is tried before it is dead';

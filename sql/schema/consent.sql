@@ -294,6 +294,7 @@ CREATE TABLE crm.consent (
     channel crm.channel,
     purpose text CHECK (purpose <> ''),
     contact_point_id bigint,
+    contact_digest bytea,
     status text NOT NULL CHECK (status IN ('granted', 'withdrawn', 'objected')),
     basis text NOT NULL DEFAULT 'consent' REFERENCES crm.legal_basis,
     wording text,
@@ -315,6 +316,7 @@ COMMENT ON COLUMN crm.consent.customer_id IS 'whose word it is; such a customer 
 COMMENT ON COLUMN crm.consent.channel IS 'channel that it covers; null: every one';
 COMMENT ON COLUMN crm.consent.purpose IS 'purpose that it covers; null (never for a grant): all advertising';
 COMMENT ON COLUMN crm.consent.contact_point_id IS 'contact point that it covers; null: every one of the channel. Filled when the customer has only one, or a primary one, for the channel. No foreign key: the ledger outlives the contact point';
+COMMENT ON COLUMN crm.consent.contact_digest IS 'keyed digest of the address that the contact point had then: an address that is deleted and entered anew is known again. Kept by the database';
 COMMENT ON COLUMN crm.consent.status IS 'granted, withdrawn or objected';
 COMMENT ON COLUMN crm.consent.basis IS 'on what a grant rests';
 COMMENT ON COLUMN crm.consent.wording IS 'the text that the customer agreed to, or its version';
@@ -364,8 +366,9 @@ BEGIN
     END IF;
     -- One at a time for a customer: who checks a message waits here for us, or we for him. See crm.message_check().
     PERFORM FROM crm.customer AS c WHERE c.customer_id = new.customer_id FOR NO KEY UPDATE;
-    -- Said now is said when its turn has come: entries and sendings are then in the order in which they took effect.
-    IF new.recorded_at >= statement_timestamp() THEN
+    -- Said now, by whichever clock, is said when its turn has come: entries and sendings are then in the order in which they
+    -- took effect. A withdrawal with now() must not come before what was granted since the transaction began.
+    IF new.recorded_at >= now() THEN
         new.recorded_at := clock_timestamp();
     END IF;
 
@@ -392,12 +395,20 @@ BEGIN
         FROM crm.contact_point AS p
         WHERE p.customer_id = new.customer_id AND p.channel = new.channel;
     END IF;
+    new.contact_digest := (SELECT crm.contact_digest(p.channel, p.canonical) FROM crm.contact_point AS p
+                           WHERE p.contact_point_id = new.contact_point_id);
     IF new.lifts IS NOT NULL THEN
         SELECT * INTO lifted FROM crm.consent AS k WHERE k.consent_id = new.lifts;
         IF lifted.customer_id IS DISTINCT FROM new.customer_id OR lifted.status <> 'objected' THEN
             RAISE check_violation USING
                 MESSAGE = format('entry %s is not an objection of customer %s', new.lifts, new.customer_id),
                 SCHEMA = 'crm', TABLE = 'consent', COLUMN = 'lifts', CONSTRAINT = 'consent_lifts';
+        ELSIF coalesce(new.evidence, '') = '' THEN
+            RAISE check_violation USING
+                MESSAGE = format('taking back objection %s needs evidence', new.lifts),
+                DETAIL = format('It was recorded at %s; the customer alone can take it back.', lifted.recorded_at),
+                HINT = 'Say in evidence what shows it.',
+                SCHEMA = 'crm', TABLE = 'consent', COLUMN = 'evidence', CONSTRAINT = 'consent_evidence';
         END IF;
     END IF;
     new.is_current := new.status = 'objected' OR NOT EXISTS (
@@ -474,10 +485,64 @@ REVOKE ALL ON FUNCTION crm.lift_objection(bigint, text, text) FROM PUBLIC;
 
 -- A contact point that changes -------------------------------------------------------------------------------------
 
+CREATE FUNCTION crm.consent_remembered(contact_point_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    -- As it was said then, so that what was granted later for the whole channel counts as before.
+    INSERT INTO crm.consent (customer_id, channel, purpose, contact_point_id, status, basis, evidence, recorded_at)
+    SELECT s.customer_id, s.channel, s.purpose, s.new_point, s.status, s.basis, format('as entry %s: the same address, entered anew', s.consent_id), s.recorded_at
+    FROM (SELECT DISTINCT ON (p.contact_point_id, k.purpose, k.status = 'objected')
+                 k.customer_id, p.channel, k.purpose, p.contact_point_id AS new_point, k.status, k.basis, k.consent_id, k.recorded_at
+          FROM crm.contact_point AS p
+          JOIN crm.consent AS k ON k.customer_id = p.customer_id AND k.contact_point_id <> p.contact_point_id
+              AND (k.channel = p.channel OR k.channel IS NULL) AND k.contact_digest = crm.contact_digest(p.channel, p.canonical)
+          WHERE p.contact_point_id = ANY (contact_point_ids)
+            -- Taken back for the address is taken back under whichever contact point it was repeated.
+            AND NOT EXISTS (SELECT FROM crm.consent AS l JOIN crm.consent AS o ON o.consent_id = l.lifts
+                            WHERE l.customer_id = k.customer_id AND o.contact_digest = k.contact_digest
+                              AND o.purpose IS NOT DISTINCT FROM k.purpose AND o.recorded_at >= k.recorded_at)
+          ORDER BY p.contact_point_id, k.purpose, k.status = 'objected', k.recorded_at DESC, k.consent_id DESC) AS s
+    WHERE s.status <> 'granted'
+      AND NOT EXISTS (SELECT FROM crm.consent AS k
+                      WHERE k.customer_id = s.customer_id AND k.contact_point_id = s.new_point AND k.is_current AND k.status = s.status
+                        AND k.purpose IS NOT DISTINCT FROM s.purpose)
+    ORDER BY s.customer_id, s.new_point, s.consent_id;
+END $$;
+COMMENT ON FUNCTION crm.consent_remembered(bigint[]) IS
+    'what customers have withdrawn or objected to for an address holds for it again when they have it under another contact point: one that was deleted and entered anew';
+REVOKE ALL ON FUNCTION crm.consent_remembered(bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION crm.contact_point_entered() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    known bigint[];
+BEGIN
+    SELECT array_agg(n.contact_point_id) INTO known
+    FROM new_rows AS n
+    WHERE EXISTS (SELECT FROM crm.consent AS k WHERE k.customer_id = n.customer_id AND k.contact_digest IS NOT NULL AND k.status <> 'granted');
+    IF known IS NOT NULL THEN
+        PERFORM crm.consent_remembered(known);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION crm.contact_point_entered() IS 'trigger of crm.contact_point: a refusal outlives the contact point that it named, and holds for the same address under another';
+REVOKE ALL ON FUNCTION crm.contact_point_entered() FROM PUBLIC;
+CREATE TRIGGER contact_point_entered AFTER INSERT ON crm.contact_point
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION crm.contact_point_entered();
+COMMENT ON TRIGGER contact_point_entered ON crm.contact_point IS 'an address that is entered anew is as forbidden as it was';
+
 CREATE FUNCTION crm.contact_point_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tg_when = 'BEFORE' THEN
+        IF new.contact_point_id <> old.contact_point_id THEN
+            RAISE check_violation USING
+                MESSAGE = format('contact point %s keeps its key', old.contact_point_id),
+                DETAIL = 'The ledger of consent refers to it.',
+                SCHEMA = 'crm', TABLE = 'contact_point', COLUMN = 'contact_point_id', CONSTRAINT = 'contact_point_key';
+        END IF;
         -- What was found out about the old address does not hold for the new one.
         IF (new.address, new.resolved, new.channel, new.customer_id) IS DISTINCT FROM (old.address, old.resolved, old.channel, old.customer_id)
            AND crm.canonical_contact(new.channel, coalesce(new.resolved, new.address)) IS DISTINCT FROM old.canonical THEN
@@ -502,14 +567,17 @@ BEGIN
       AND (k.channel = old.channel OR k.channel IS NULL)
       AND (k.contact_point_id = old.contact_point_id OR k.contact_point_id IS NULL)
     ORDER BY k.purpose, k.recorded_at DESC, k.consent_id DESC;
+    IF tg_op = 'UPDATE' THEN
+        PERFORM crm.consent_remembered(ARRAY[new.contact_point_id]);
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION crm.contact_point_changed() IS
     'trigger of crm.contact_point: with its address a contact point loses its consents, its verification and its block';
 REVOKE ALL ON FUNCTION crm.contact_point_changed() FROM PUBLIC;
-CREATE TRIGGER contact_point_changed BEFORE UPDATE OF address, resolved, channel, customer_id ON crm.contact_point
+CREATE TRIGGER contact_point_changed BEFORE UPDATE OF contact_point_id, address, resolved, channel, customer_id ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_changed();
 CREATE TRIGGER contact_point_consent AFTER UPDATE OF address, resolved, channel, customer_id OR DELETE ON crm.contact_point
     FOR EACH ROW EXECUTE FUNCTION crm.contact_point_changed();
-COMMENT ON TRIGGER contact_point_changed ON crm.contact_point IS 'a new address is neither verified nor blocked';
+COMMENT ON TRIGGER contact_point_changed ON crm.contact_point IS 'a new address is neither verified nor blocked; the key stays';
 COMMENT ON TRIGGER contact_point_consent ON crm.contact_point IS 'consent was given for the old address: it falls';

@@ -259,6 +259,14 @@ BEGIN
             RAISE check_violation USING
                 MESSAGE = format('message %s is %s and cannot be deleted', old.message_id, old.status),
                 SCHEMA = 'crm', TABLE = 'message', COLUMN = 'status', CONSTRAINT = 'message_status';
+        ELSIF old.begun_at IS NOT NULL
+              AND NOT EXISTS (SELECT FROM crm.interaction AS i
+                              WHERE i.message_id = old.message_id AND i.customer_id = old.customer_id AND i.channel = old.channel
+                                AND i.direction = 'outbound') THEN
+            RAISE check_violation USING
+                MESSAGE = format('message %s was sent and cannot be deleted', old.message_id),
+                DETAIL = format('No interaction says that it was, at %s: its slot of the caps would be free.', old.begun_at),
+                SCHEMA = 'crm', TABLE = 'message', COLUMN = 'begun_at', CONSTRAINT = 'message_status';
         END IF;
         RETURN old;
     ELSIF tg_op = 'INSERT' THEN
@@ -331,6 +339,13 @@ BEGIN
     SELECT * INTO checked
     FROM crm.contact_check_locked(new.customer_id, new.channel, new.contact_point_id, new.purpose, CASE WHEN NOT sending THEN new.not_before END,
                                   CASE WHEN tg_op = 'UPDATE' THEN new.message_id END, NOT sending) AS k;
+    IF checked.refusal IS NOT NULL AND tg_op = 'INSERT' AND new.idempotency_key IS NOT NULL THEN
+        -- What is queued already is not written again: its key says so, and ON CONFLICT can answer. Nobody takes it away meanwhile.
+        PERFORM FROM crm.message AS m WHERE m.idempotency_key = new.idempotency_key FOR KEY SHARE;
+        IF FOUND THEN
+            RETURN new;
+        END IF;
+    END IF;
     IF checked.refusal IS NOT NULL THEN
         RAISE check_violation USING
             MESSAGE = format('customer %s must not be contacted over %s for purpose "%s": %s', new.customer_id, new.channel, new.purpose,

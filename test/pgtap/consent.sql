@@ -281,5 +281,53 @@ SELECT ok(crm.unsubscribe(crm.unsubscribe_token(9107)) AND NOT crm.unsubscribe(c
 SELECT is(pg_temp.may(9001, 'email'), 'message_blocked', 'blocked for being suppressed');
 SELECT results_eq('SELECT purpose, is_unsubscribed FROM crm.unsubscribe_preview(crm.unsubscribe_token(9107))', $$ VALUES ('marketing', true) $$, 'and withdrawn');
 
+-- What an adversary tried
+INSERT INTO crm.customer (customer_id, name, kind) VALUES (9005, 'Eve', 'person'), (9006, 'Fay', 'person');
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES (9051, 9005, 'email', 'eve@example.org'),
+    (9052, 9005, 'letter', 'Weg 5'), (9061, 9006, 'email', 'fay@example.org'), (9062, 9006, 'email', 'fay2@example.org');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, basis, evidence) VALUES (9005, 'email', 'marketing', 'granted', 'consent', 'form');
+SELECT is(pg_temp.may(9005, 'email'), 'yes', 'granted in this transaction');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, basis, evidence, recorded_at) VALUES (9005, 'email', 'marketing', 'withdrawn', 'consent', 'form', now());
+SELECT is(pg_temp.may(9005, 'email'), 'message_consent', 'and withdrawn in it with now(), which is when it began');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, contact_point_id) VALUES (9005, 'letter', 'marketing', 'objected', 9052);
+DELETE FROM crm.contact_point WHERE contact_point_id = 9052;
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES (9053, 9005, 'letter', 'Weg 5'), (9054, 9005, 'letter', 'Weg 6');
+SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9053), 'message_consent', 'an address that is deleted and entered anew is still objected to');
+SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'yes', 'another is not');
+DELETE FROM crm.contact_point WHERE contact_point_id = 9053;
+UPDATE crm.contact_point SET address = 'Weg 5' WHERE contact_point_id = 9054;
+SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'message_consent', 'nor when another contact point gets it');
+SELECT throws_ok($$ INSERT INTO crm.consent (customer_id, channel, purpose, status, lifts) SELECT 9005, 'letter', 'marketing', 'granted', max(consent_id)
+    FROM crm.consent WHERE contact_point_id = 9054 AND status = 'objected' $$, '23514', NULL, 'an objection is not taken back without evidence, by a plain INSERT either');
+SELECT isnt(crm.lift_objection((SELECT max(consent_id) FROM crm.consent WHERE contact_point_id = 9054 AND status = 'objected'), 'letter'), NULL, 'the customer takes it back');
+SELECT is(pg_temp.may(9005, 'letter', 'marketing', 9054), 'yes', 'and may be written to there');
+DELETE FROM crm.contact_point WHERE contact_point_id = 9054;
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES (9054, 9005, 'letter', 'Weg 7'), (9055, 9005, 'letter', 'Weg 5');
+SELECT is((SELECT status FROM crm.consent WHERE contact_point_id = 9055 AND status = 'objected'), NULL, 'for good');
+SELECT throws_ok('UPDATE crm.contact_point SET contact_point_id = 9059 WHERE contact_point_id = 9054', '23514', 'contact point 9054 keeps its key', 'nor by changing the key');
+INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (9006, 'email', 'marketing', 'granted');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, contact_point_id) VALUES (9006, 'email', 'marketing', 'withdrawn', 9061);
+DELETE FROM crm.contact_point WHERE contact_point_id = 9061;
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES (9063, 9006, 'email', 'FAY@example.org');
+SELECT is(pg_temp.may(9006, 'email', 'marketing', 9063), 'message_consent', 'an unsubscribed address that an import deletes and enters anew stays so, whatever the channel was granted');
+SELECT is(pg_temp.may(9006, 'email', 'marketing', 9062), 'yes', 'the other keeps the grant');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, contact_point_id) VALUES (9006, 'email', 'marketing', 'granted', 9063);
+SELECT is(pg_temp.may(9006, 'email', 'marketing', 9063), 'yes', 'until it is granted anew');
+SELECT throws_ok($$ UPDATE crm.channel_policy SET cap = 1, cap_window = '100000 years' WHERE channel = 'email' $$, '23514', NULL, 'a window that no clock could reckon with is refused, not every message after it');
+-- The slot of a message that somebody set to sent by hand cannot be freed by deleting it.
+DELETE FROM crm.contact_cap;
+UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
+INSERT INTO crm.message (message_id, customer_id, channel, contact_point_id, purpose, idempotency_key) VALUES (9120, 9006, 'email', 9062, 'marketing', 'fay');
+SELECT lives_ok($$ INSERT INTO crm.message (customer_id, channel, purpose, idempotency_key) VALUES (9006, 'email', 'marketing', 'fay') ON CONFLICT (idempotency_key) DO NOTHING $$,
+    'a repeat of what is queued is no second contact, and not refused as one');
+SELECT throws_ok($$ INSERT INTO crm.message (customer_id, channel, purpose, idempotency_key) VALUES (9006, 'email', 'marketing', 'fay') $$, '23505', NULL, 'without ON CONFLICT it is a key twice');
+SELECT throws_ok($$ WITH gone AS (DELETE FROM crm.message WHERE message_id = 9120 RETURNING 1)
+    INSERT INTO crm.message (customer_id, channel, purpose, idempotency_key, contact_point_id) SELECT 9006, 'email', 'survey', 'fay', 9062 FROM gone $$, '23514', NULL, 'nor does a key that is given up at once open a way');
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour' WHERE message_id = 9120;
+UPDATE crm.message SET status = 'sending' WHERE message_id = 9120;
+UPDATE crm.message SET status = 'sent' WHERE message_id = 9120;
+SELECT throws_ok('DELETE FROM crm.message WHERE message_id = 9120', '23514', 'message 9120 was sent and cannot be deleted', 'a slot of the caps cannot be freed by deleting');
+SELECT is(pg_temp.may(9006, 'email', 'marketing', 9062), 'message_cap', 'it stays taken');
+
 SELECT * FROM finish();
 ROLLBACK;
