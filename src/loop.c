@@ -195,6 +195,10 @@ static CrmPlan implies = {
 	"SELECT crm.interaction_implies($1)"
 };
 
+static CrmPlan restore_answered = {
+	"SELECT crm.restore_answered($1)"
+};
+
 static CrmPlan read_effects = {
 	"SELECT e.direction, e.outcome, e.success, e.failure, e.tableoid FROM crm.outcome_effect AS e"
 };
@@ -449,9 +453,8 @@ absorb_row(LoopState *state, TupleTableSlot *slot)
 	int64		half_life;
 	bool		found;
 
-	/* What the outcomes imply is asked of all rows, whoever's turn it is. */
+	/* Whether anything is answered is asked of all rows, whoever's turn it is. */
 	state->any_inbound |= !outbound;
-	state->any_implying |= implies_more(state, outbound, outcome);
 	key.customer_id = DatumGetInt64(values[c->customer_id - 1]);
 	if (key.customer_id < state->low || (state->bounded && key.customer_id >= state->high))
 		return;
@@ -547,6 +550,10 @@ read_rows(LoopState *state, TupleTableSlot *slot)
 		if ((++rows & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		slot_getsomeattrs(slot, state->columns.last);
+		/* What an outcome implies for consent is done at once, even when its row waits. */
+		state->any_implying |= implies_more(state,
+											DatumGetObjectId(slot->tts_values[state->columns.direction - 1]) == state->outbound,
+											DatumGetObjectId(slot->tts_values[state->columns.outcome - 1]));
 		if (slot->tts_isnull[state->columns.analysed_at - 1])
 			continue;
 		absorb_row(state, slot);
@@ -688,11 +695,12 @@ write_scores(LoopState *state)
 }
 
 /*
- * Calls a function for the few rows whose outcome implies more than a score:
- * with the ids of bounces, unsubscriptions and complaints, of answers, or of both.
+ * Calls a function with the ids of the few rows that it is for: the bounces,
+ * unsubscriptions and complaints, or else the answers among those that do not
+ * wait.
  */
 static void
-run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool implying, bool answers)
+run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool implying)
 {
 	InteractionColumns *c = &state->columns;
 	Oid			type = INT8ARRAYOID;
@@ -705,11 +713,9 @@ run_for_rows(LoopState *state, TupleTableSlot *slot, CrmPlan *plan, bool implyin
 		bool		outbound;
 
 		slot_getsomeattrs(slot, c->last);
-		if (slot->tts_isnull[c->analysed_at - 1])
-			continue;
 		outbound = DatumGetObjectId(slot->tts_values[c->direction - 1]) == state->outbound;
-		if ((implying && implies_more(state, outbound, DatumGetObjectId(slot->tts_values[c->outcome - 1]))) ||
-			(answers && !outbound))
+		if (implying ? implies_more(state, outbound, DatumGetObjectId(slot->tts_values[c->outcome - 1]))
+			: !outbound && !slot->tts_isnull[c->analysed_at - 1])
 			ids = accumArrayResult(ids, slot->tts_values[c->interaction_id - 1], false, INT8OID, CurrentMemoryContext);
 	}
 	array = makeArrayResult(ids, CurrentMemoryContext);
@@ -728,7 +734,7 @@ is_any_unanswered(void)
  *
  * AFTER INSERT FOR EACH STATEMENT trigger with a transition table of the new
  * rows: adds them to crm.customer_channel and does what their outcomes imply.
- * Rows that wait (analysed_at is null) are left out.
+ * Of rows that wait (analysed_at is null) only what they say of consent is done.
  */
 Datum
 crm_interaction_after_insert(PG_FUNCTION_ARGS)
@@ -776,7 +782,7 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 	read_rows(&state, slot);
 	/* Facts are locked before what is derived from them, as an update does. */
 	if (state.any_inbound && is_any_unanswered())
-		run_for_rows(&state, slot, &lock_answered, false, true);
+		run_for_rows(&state, slot, &lock_answered, false);
 	write_scores(&state);
 	while (state.bounded)
 	{
@@ -786,10 +792,11 @@ crm_interaction_after_insert(PG_FUNCTION_ARGS)
 		write_scores(&state);
 	}
 
+	if (state.any_implying)
+		run_for_rows(&state, slot, &implies, true);
 	/* Another may have become unanswered until the scores were locked, so ask again. */
-	state.any_inbound = state.any_inbound && is_any_unanswered();
-	if (state.any_inbound || state.any_implying)
-		run_for_rows(&state, slot, &implies, true, state.any_inbound);
+	if (state.any_inbound && is_any_unanswered())
+		run_for_rows(&state, slot, &restore_answered, false);
 
 	ExecDropSingleTupleTableSlot(slot);
 	SetUserIdAndSecContext(caller, caller_context);

@@ -11,23 +11,38 @@
  * (ri_triggers.c) this takes its locks and then reads with the latest snapshot,
  * whatever the isolation level.
  *
+ * The gate is a row trigger, and asking for one row at a time costs ten times
+ * what asking for a hundred at once does.  So whoever is about to send a batch
+ * locks it and asks for all of it (crm.lock_messages, crm.check_messages); the
+ * answers are noted, and the trigger takes the one for its row instead of
+ * asking again.  A note serves once, in the very next statement, and only the
+ * role that the trigger runs as can have made it: nothing can have changed in
+ * between, for the locks are held.  Without a note the trigger asks.
+ *
  *-------------------------------------------------------------------------
  */
 #include "crm.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "spi_plan.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(crm_contact_check_locked);
+PG_FUNCTION_INFO_V1(crm_lock_messages);
+PG_FUNCTION_INFO_V1(crm_check_messages);
 
 #define CHECK_ARGS 7			/* as those of crm.contact_check_locked() */
 #define CHECK_AT 4				/* which of them is the time */
+#define CHECK_MESSAGE 5			/* ... the message */
+#define CHECK_WAITING 6			/* ... whether what waits counts */
 #define CHECK_COLUMNS 8			/* as those of its result; the last two are its own */
 
 static CrmPlan lock_points = {
@@ -44,6 +59,107 @@ static CrmPlan check = {
 	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) k.contact_point_id)"
 	" FROM crm.contact_check(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5], ARRAY[$6], $7) AS k"
 };
+
+/* The same for messages, all at once: contact points, customers, messages, each in the order of their keys. */
+static CrmPlan lock_batch[] = {
+	{
+		"SELECT FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT q.contact_point_id FROM crm.message AS m JOIN crm.contact_point AS q"
+		" ON q.customer_id OPERATOR(pg_catalog.=) m.customer_id AND q.channel OPERATOR(pg_catalog.=) m.channel"
+		" WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)))"
+		" ORDER BY p.contact_point_id FOR SHARE"
+	},
+	{
+		"SELECT FROM crm.customer AS c WHERE c.customer_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT m.customer_id FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)))"
+		" ORDER BY c.customer_id FOR NO KEY UPDATE"
+	},
+	{
+		"SELECT FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)"
+		" ORDER BY m.message_id FOR NO KEY UPDATE"
+	},
+};
+
+static CrmPlan check_batch = {
+	"SELECT a.ids[k.ordinal], k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $2,"
+	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) k.contact_point_id)"
+	" FROM (SELECT pg_catalog.array_agg(m.message_id) AS ids, pg_catalog.array_agg(m.customer_id) AS customers,"
+	" pg_catalog.array_agg(m.channel) AS channels, pg_catalog.array_agg(m.contact_point_id) AS points,"
+	" pg_catalog.array_agg(m.purpose) AS purposes, pg_catalog.array_agg($2) AS ats"
+	" FROM (SELECT n.message_id, n.customer_id, n.channel, n.contact_point_id, n.purpose FROM crm.message AS n"
+	" WHERE n.message_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY n.message_id) AS m"
+	" HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0) AS a"
+	" CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.points, a.purposes, a.ats, a.ids, false) AS k"
+	" ORDER BY 1"
+};
+
+/* The answers to crm.check_messages(), for the trigger. */
+typedef struct Note
+{
+	int64		message_id;
+	bool		used;
+	HeapTuple	answer;			/* as the result of crm.contact_check_locked() */
+} Note;
+
+static struct
+{
+	MemoryContext context;
+	Oid			user;			/* who asked */
+	CommandId	command;		/* the statement that may use them */
+	int			n;
+	Note	   *notes;			/* in the order of their messages */
+} noted;
+
+static void
+forget_notes(void)
+{
+	if (noted.n > 0)
+		MemoryContextReset(noted.context);
+	noted.n = 0;
+	noted.notes = NULL;
+}
+
+/* With the transaction, or a part of it that fails, the locks are gone. */
+static void
+forget_notes_xact(XactEvent event, void *arg)
+{
+	forget_notes();
+}
+
+static void
+forget_notes_subxact(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	forget_notes();
+}
+
+static int
+compare_notes(const void *a, const void *b)
+{
+	int64		x = ((const Note *) a)->message_id;
+	int64		y = ((const Note *) b)->message_id;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The noted answer for a message, or NULL.  The statement after the check has
+ * its command; what its row triggers call has the next one.
+ */
+static HeapTuple
+take_note(int64 message_id)
+{
+	Note		key;
+	Note	   *note;
+
+	if (noted.n == 0 || noted.user != GetUserId() || GetCurrentCommandId(false) > noted.command + 1)
+		return NULL;
+	key.message_id = message_id;
+	note = bsearch(&key, noted.notes, noted.n, sizeof(Note), compare_notes);
+	if (note == NULL || note->used)
+		return NULL;
+	note->used = true;
+	return note->answer;
+}
 
 /* Runs a kept statement with a snapshot of this moment. */
 static void
@@ -98,6 +214,15 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	nulls[CHECK_ARGS] = '\0';
+
+	/* Before it is sent, without a time: perhaps the whole batch was asked about. */
+	if (nulls[CHECK_AT] == 'n' && nulls[CHECK_MESSAGE] == ' ' &&
+		nulls[CHECK_WAITING] == ' ' && !DatumGetBool(values[CHECK_WAITING]))
+	{
+		tuple = take_note(DatumGetInt64(values[CHECK_MESSAGE]));
+		if (tuple != NULL)
+			PG_RETURN_DATUM(heap_copy_tuple_as_datum(tuple, desc));
+	}
 	memset(out_nulls, true, sizeof(out_nulls));
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -134,4 +259,86 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
 
 	tuple = heap_form_tuple(desc, out, out_nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}
+
+/*
+ * crm.lock_messages(message_ids bigint[]) returns void
+ *
+ * Locks all that sending these messages depends on, in the order in which
+ * everybody does: their customers' contact points of their channels, their
+ * customers, and the messages.
+ */
+Datum
+crm_lock_messages(PG_FUNCTION_ARGS)
+{
+	Oid			type = INT8ARRAYOID;
+	Datum		ids = PG_GETARG_DATUM(0);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	for (int i = 0; i < (int) lengthof(lock_batch); i++)
+		run_latest(&lock_batch[i], 1, &type, &ids, NULL);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * crm.check_messages(message_ids bigint[]) returns setof record
+ *
+ * Answers as crm.contact_check_locked() does before sending, for all of these
+ * messages, of this moment; crm.lock_messages() has locked them.  The same
+ * customer's are not counted for each other's caps.  The answers are noted for
+ * the trigger of the next statement.
+ */
+Datum
+crm_check_messages(PG_FUNCTION_ARGS)
+{
+	static bool registered = false;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			argtypes[2] = {INT8ARRAYOID, TIMESTAMPTZOID};
+	Datum		values[2];
+	int			n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != CHECK_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("crm.check_messages() must return %d columns", CHECK_COLUMNS)));
+	if (!registered)
+	{
+		noted.context = AllocSetContextCreate(TopMemoryContext, "crm outbox", ALLOCSET_SMALL_SIZES);
+		RegisterXactCallback(forget_notes_xact, NULL);
+		RegisterSubXactCallback(forget_notes_subxact, NULL);
+		registered = true;
+	}
+	forget_notes();
+
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	run_latest(&check_batch, 2, argtypes, values, NULL);
+	n = (int) SPI_processed;
+	if (n > 0)
+		noted.notes = MemoryContextAlloc(noted.context, n * sizeof(Note));
+	for (int i = 0; i < n; i++)
+	{
+		Datum		row[CHECK_COLUMNS];
+		bool		nulls[CHECK_COLUMNS];
+		MemoryContext caller;
+
+		for (int k = 0; k < CHECK_COLUMNS; k++)
+			row[k] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, k + 1, &nulls[k]);
+		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+		noted.notes[i].message_id = DatumGetInt64(row[0]);
+		noted.notes[i].used = false;
+		caller = MemoryContextSwitchTo(noted.context);
+		noted.notes[i].answer = heap_form_tuple(result->setDesc, row, nulls);
+		MemoryContextSwitchTo(caller);
+	}
+	noted.n = n;
+	noted.user = GetUserId();
+	noted.command = GetCurrentCommandId(false);
+	SPI_finish();
+	return (Datum) 0;
 }

@@ -6,6 +6,7 @@
 -- A statement that both inserts and updates or deletes locks for all of it in its first trigger; that is never the one
 -- for the inserted rows, which fires last (crm.touched_customers()).
 -- Facts with analysed_at null wait (crm.loop = deferred): they are in no derived table until crm.analyse() takes them in.
+-- What they say of consent does not wait: unsubscriptions, complaints and bounces take effect when they are written.
 --
 -- The trigger functions run as the owner of the tables: whoever may write a fact moves the scores, though he may see
 -- or write none of them.
@@ -50,8 +51,6 @@ REVOKE ALL ON FUNCTION crm.lock_answered(bigint[]) FROM PUBLIC;
 CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
-DECLARE
-    answered bigint[];
 BEGIN
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
@@ -90,7 +89,16 @@ BEGIN
     FROM unnest(interactions) AS n (interaction_id)
     JOIN crm.interaction AS i USING (interaction_id)
     WHERE i.outcome = 'complained' AND p.contact_point_id = i.contact_point_id AND p.blocked_at IS NULL;
+END $$;
+COMMENT ON FUNCTION crm.interaction_implies(bigint[]) IS
+    'what the outcomes of these interactions imply, at once whatever crm.loop is: a bounce or a complaint blocks the contact point, unsubscribed and complained are entries in the ledger of consent';
+REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
 
+CREATE FUNCTION crm.restore_answered(interactions bigint[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    answered bigint[];
+BEGIN
     -- An answer that came after its response window had closed: the contact was not unanswered after all. It has been
     -- locked, unless it became unanswered since; then one that another session is changing right now is left to it,
     -- for that session may be waiting for our scores.
@@ -102,9 +110,9 @@ BEGIN
         WHERE u.interaction_id = ANY (answered) AND u.open_outcome IS NOT NULL
         FOR NO KEY UPDATE SKIP LOCKED));
 END $$;
-COMMENT ON FUNCTION crm.interaction_implies(bigint[]) IS
-    'what the outcomes of these interactions imply: a bounce or a complaint blocks the contact point, unsubscribed and complained are entries in the ledger of consent, a late answer takes back "unanswered"';
-REVOKE ALL ON FUNCTION crm.interaction_implies(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION crm.restore_answered(bigint[]) IS
+    'a late answer takes back "unanswered": the contacts that these interactions answer have the outcome that they had before their window closed';
+REVOKE ALL ON FUNCTION crm.restore_answered(bigint[]) FROM PUBLIC;
 
 -- Interactions -> customer_channel -----------------------------------------------------------------------------
 
@@ -167,6 +175,7 @@ CREATE FUNCTION crm.interaction_after_update() RETURNS trigger
 DECLARE
     touched bigint[];
     implying bigint[];
+    answering bigint[];
 BEGIN
     touched := crm.touched_customers('crm.interaction');
     -- Updates of texts and references change nothing that is derived.
@@ -178,14 +187,20 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    -- A report may come as a change of the row it reports on, and a waiting row is analysed by an update.
+    -- A report may come as a change of the row it reports on. What it says of consent is done now, waiting or not, and
+    -- not once more when a waiting row is analysed, by an update: somebody may have taken back a block since.
     SELECT array_agg(c.interaction_id) INTO implying
+    FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n
+          EXCEPT ALL
+          SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o) AS c
+    WHERE c.outcome IN ('bounced', 'unsubscribed', 'complained');
+    SELECT array_agg(c.interaction_id) INTO answering
     FROM (SELECT n.interaction_id, n.outcome, n.direction, n.occurred_at FROM new_rows AS n WHERE n.analysed_at IS NOT NULL
           EXCEPT ALL
           SELECT o.interaction_id, o.outcome, o.direction, o.occurred_at FROM old_rows AS o WHERE o.analysed_at IS NOT NULL) AS c
-    WHERE c.direction = 'inbound' OR c.outcome IN ('bounced', 'unsubscribed', 'complained');
-    IF implying IS NOT NULL THEN
-        PERFORM crm.lock_answered(implying);
+    WHERE c.direction = 'inbound';
+    IF answering IS NOT NULL THEN
+        PERFORM crm.lock_answered(answering);
     END IF;
     IF touched IS NOT NULL THEN
         PERFORM FROM crm.customer_channel AS t
@@ -254,6 +269,9 @@ BEGIN
 
     IF implying IS NOT NULL THEN
         PERFORM crm.interaction_implies(implying);
+    END IF;
+    IF answering IS NOT NULL THEN
+        PERFORM crm.restore_answered(answering);
     END IF;
     RETURN NULL;
 END $$;

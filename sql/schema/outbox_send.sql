@@ -22,6 +22,21 @@ COMMENT ON FUNCTION crm.expire_leases() IS
     'ends the leases that have run out: what was only claimed is ready again, what was being sent is unknown, unless its channel is idempotent; returns how many. crm.claim_messages() calls it';
 REVOKE ALL ON FUNCTION crm.expire_leases() FROM PUBLIC;
 
+CREATE FUNCTION crm.put_off_messages(message_ids bigint[], refusals text[], next_ats timestamptz[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    UPDATE crm.message AS m SET
+        status = CASE WHEN k.next_at < 'infinity' THEN 'ready' ELSE 'cancelled' END,
+        not_before = CASE WHEN k.next_at < 'infinity' THEN greatest(k.next_at, m.not_before) ELSE m.not_before END,
+        refusal = k.refusal
+    FROM unnest(message_ids, refusals, next_ats) AS k (message_id, refusal, next_at)
+    WHERE m.message_id = k.message_id;
+END $$;
+COMMENT ON FUNCTION crm.put_off_messages(bigint[], text[], timestamptz[]) IS
+    'what may not be sent at present waits until it may, or is cancelled when that is never; the caller has locked the messages';
+REVOKE ALL ON FUNCTION crm.put_off_messages(bigint[], text[], timestamptz[]) FROM PUBLIC;
+
 CREATE FUNCTION crm.claim_messages(channels crm.channel[] DEFAULT NULL, "limit" integer DEFAULT 1,
                                    lease interval DEFAULT '5 minutes', worker text DEFAULT NULL)
     RETURNS TABLE (message_id bigint, token bigint, customer_id bigint, channel crm.channel, contact_point_id bigint, address text,
@@ -78,12 +93,7 @@ BEGIN
               CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.points, a.purposes, a.ats, a.ids, false) AS k) AS k;
         -- Who is not permitted now is put off to when he is, or cancelled.
         IF refused IS NOT NULL THEN
-            UPDATE crm.message AS m SET
-                status = CASE WHEN k.next_at < 'infinity' THEN 'ready' ELSE 'cancelled' END,
-                not_before = CASE WHEN k.next_at < 'infinity' THEN greatest(k.next_at, m.not_before) ELSE m.not_before END,
-                refusal = k.refusal
-            FROM unnest(refused, refusals, next_ats) AS k (message_id, refusal, next_at)
-            WHERE m.message_id = k.message_id;
+            PERFORM crm.put_off_messages(refused, refusals, next_ats);
         END IF;
         claimed := claimed || coalesce(permitted, '{}');
         missing := "limit" - cardinality(claimed);
@@ -107,20 +117,48 @@ COMMENT ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) I
     'leases up to so many due messages of these channels (null: all) to the caller, in the order of priority and time, skipping what others hold; what may not be sent at present is put off or cancelled. Then crm.begin_send(), commit, send, crm.complete_message() or crm.fail_message()';
 REVOKE ALL ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) FROM PUBLIC;
 
+CREATE FUNCTION crm.lease_fault(message crm.message, token bigint, statuses text[]) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN message.message_id IS NULL THEN 'This message does not exist.'
+                WHEN message.token IS DISTINCT FROM lease_fault.token
+                THEN format('Token %s is not that of its newest lease.', coalesce(lease_fault.token::text, 'null'))
+                WHEN message.status <> ALL (statuses) THEN format('It is %s.', message.status)
+                -- What is being sent may be finished late, while nobody has taken note; nothing is begun late.
+                WHEN message.status = 'leased' AND statuses = '{leased}' AND message.leased_until <= clock_timestamp()
+                THEN format('It ran out at %s.', message.leased_until) END;
+END $$;
+COMMENT ON FUNCTION crm.lease_fault(crm.message, bigint, text[]) IS
+    'why the lease with this token does not hold for a message that must be in one of these states; null: it holds';
+REVOKE ALL ON FUNCTION crm.lease_fault(crm.message, bigint, text[]) FROM PUBLIC;
+
 CREATE FUNCTION crm.check_lease(message crm.message, token bigint, statuses text[]) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault text := crm.lease_fault(message, token, statuses);
 BEGIN
     IF message.message_id IS NULL THEN
         RAISE no_data_found USING MESSAGE = 'this message does not exist';
-    ELSIF message.token IS DISTINCT FROM check_lease.token OR message.status <> ALL (statuses) THEN
+    ELSIF fault IS NOT NULL THEN
         RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('the lease of message %s is lost', message.message_id),
-            DETAIL = CASE WHEN message.token IS DISTINCT FROM check_lease.token
-                          THEN format('Token %s is not that of its newest lease.', coalesce(check_lease.token::text, 'null'))
-                          ELSE format('It is %s.', message.status) END;
+            MESSAGE = format('the lease of message %s is lost', message.message_id), DETAIL = fault;
     END IF;
 END $$;
 COMMENT ON FUNCTION crm.check_lease(crm.message, bigint, text[]) IS 'raises an error unless the message is in one of these states and the token is that of its newest lease';
+
+CREATE FUNCTION crm.check_batch(message_ids bigint[], tokens bigint[]) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF message_ids IS NULL OR tokens IS NULL OR array_ndims(message_ids) > 1 OR array_ndims(tokens) > 1
+       OR cardinality(message_ids) <> cardinality(tokens) THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a batch must name as many tokens as messages';
+    ELSIF cardinality(message_ids) > 10000 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a batch must not have more than 10000 messages';
+    ELSIF EXISTS (SELECT FROM unnest(message_ids) AS n (message_id) GROUP BY n.message_id HAVING count(*) > 1 OR n.message_id IS NULL) THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a batch must name each message once and none by null';
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.check_batch(bigint[], bigint[]) IS 'raises an error unless these are messages and as many tokens, each message once, at most 10000';
 
 CREATE FUNCTION crm.begin_send(message_id bigint, token bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -129,23 +167,115 @@ DECLARE
     sending crm.message;
 BEGIN
     -- The customer is locked before the message, as by all who take permissions away.
-    SELECT m.customer_id, m.channel INTO sending.customer_id, sending.channel FROM crm.message AS m WHERE m.message_id = message_id;
-    PERFORM FROM crm.contact_point AS p WHERE p.customer_id = sending.customer_id AND p.channel = sending.channel
-    ORDER BY p.contact_point_id FOR SHARE;
-    PERFORM FROM crm.customer AS c WHERE c.customer_id = sending.customer_id FOR NO KEY UPDATE;
-    UPDATE crm.message AS m SET status = 'sending'
-    WHERE m.message_id = begin_send.message_id AND m.token = begin_send.token AND m.status = 'leased' AND m.leased_until > clock_timestamp();
-    IF NOT FOUND THEN
-        SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
-        PERFORM crm.check_lease(sending, token, '{leased}');
-        RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('the lease of message %s is lost', message_id), DETAIL = format('It ran out at %s.', sending.leased_until);
-    END IF;
+    PERFORM crm.lock_messages(ARRAY[message_id]);
+    SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
+    PERFORM crm.check_lease(sending, token, '{leased}');
+    PERFORM FROM crm.check_messages(ARRAY[message_id]);    -- the trigger has the answer, and refuses
+    UPDATE crm.message AS m SET status = 'sending' WHERE m.message_id = begin_send.message_id;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION crm.begin_send(bigint, bigint) IS
     'the step before sending: checks the lease and every rule once more, and takes the slot of the caps; commit before sending. An error of class check_violation names the rule that forbids it: send nothing';
 REVOKE ALL ON FUNCTION crm.begin_send(bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION crm.begin_sends(message_ids bigint[], tokens bigint[])
+    RETURNS TABLE (message_id bigint, token bigint, begun boolean, refusal text, detail text, next_at timestamptz)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    members bigint[];
+    refused bigint[] := '{}';
+    refusals text[] := '{}';
+    details text[] := '{}';
+    next_ats timestamptz[] := '{}';
+    begun_ids bigint[] := '{}';
+    asked record;
+BEGIN
+    PERFORM crm.check_batch(message_ids, tokens);
+    PERFORM crm.lock_messages(message_ids);
+    -- Each customer's first, then each customer's second, and so on: what has begun takes its slot of the caps before the next is asked.
+    FOR members IN
+        SELECT array_agg(l.message_id)
+        FROM (SELECT m.message_id, row_number() OVER (PARTITION BY m.customer_id ORDER BY n.place) AS turn
+              FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
+              JOIN crm.message AS m ON m.message_id = n.message_id
+              WHERE crm.lease_fault(m, n.token, '{leased}') IS NULL) AS l
+        GROUP BY l.turn ORDER BY l.turn
+    LOOP
+        -- The trigger refuses an address that has changed as well.
+        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL) AS permitted,
+               array_agg(k.message_id) FILTER (WHERE k.refusal IS NOT NULL) AS refused,
+               array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL) AS refusals,
+               array_agg(k.detail) FILTER (WHERE k.refusal IS NOT NULL) AS details,
+               array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL) AS next_ats INTO asked
+        FROM (SELECT c.message_id,
+                     CASE WHEN c.refusal IS NULL AND m.address <> c.address THEN 'message_contact_point' ELSE c.refusal END AS refusal,
+                     CASE WHEN c.refusal IS NULL THEN format('The address of contact point %s has changed since the message was claimed.', c.contact_point)
+                          ELSE c.detail END AS detail,
+                     CASE WHEN c.refusal IS NULL THEN c.checked_at ELSE c.next_at END AS next_at
+              FROM crm.check_messages(members) AS c JOIN crm.message AS m ON m.message_id = c.message_id) AS k;
+        UPDATE crm.message AS m SET status = 'sending' WHERE m.message_id = ANY (asked.permitted);
+        begun_ids := begun_ids || asked.permitted;
+        IF asked.refused IS NOT NULL THEN
+            PERFORM crm.put_off_messages(asked.refused, asked.refusals, asked.next_ats);
+            refused := refused || asked.refused;
+            refusals := refusals || asked.refusals;
+            details := details || asked.details;
+            next_ats := next_ats || asked.next_ats;
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT n.message_id, n.token, s.begun, CASE WHEN NOT s.begun THEN coalesce(r.refusal, 'message_lease') END,
+           CASE WHEN NOT s.begun THEN coalesce(r.detail, crm.lease_fault(m, n.token, '{leased}')) END, r.next_at
+    FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
+    LEFT JOIN crm.message AS m ON m.message_id = n.message_id
+    LEFT JOIN unnest(refused, refusals, details, next_ats) AS r (message_id, refusal, detail, next_at) ON r.message_id = n.message_id
+    CROSS JOIN LATERAL (SELECT n.message_id = ANY (begun_ids)) AS s (begun)
+    ORDER BY n.place;
+END $$;
+COMMENT ON FUNCTION crm.begin_sends(bigint[], bigint[]) IS
+    'crm.begin_send() for a batch, message and token side by side: says of each whether it was begun. One that was not has the name of the rule that refused it, with why and from when on: it has been put off until then or, where next_at is null, cancelled; message_lease: the lease is lost, and the message untouched. Commit, then send what was begun';
+REVOKE ALL ON FUNCTION crm.begin_sends(bigint[], bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION crm.complete_messages(message_ids bigint[], tokens bigint[], outcomes crm.outcome[] DEFAULT NULL, message_uids text[] DEFAULT NULL,
+                                      details jsonb[] DEFAULT NULL, occurred_at timestamptz DEFAULT NULL, agent text DEFAULT NULL)
+    RETURNS TABLE (message_id bigint, token bigint, interaction_id bigint, detail text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM crm.check_batch(message_ids, tokens);
+    IF outcomes IS NOT NULL AND (cardinality(outcomes) <> cardinality(message_ids) OR array_position(outcomes, NULL) IS NOT NULL) THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'the outcome of a message must not be null';
+    END IF;
+    RETURN QUERY
+    WITH done AS (
+        UPDATE crm.message AS m SET
+            status = CASE WHEN n.outcome = 'bounced' THEN 'bounced' ELSE 'sent' END,
+            message_uid = coalesce(n.message_uid, m.message_uid), last_error = NULL
+        FROM unnest(message_ids, tokens, outcomes, message_uids, complete_messages.details) AS n (message_id, token, outcome, message_uid, details)
+        WHERE m.message_id = n.message_id AND m.token = n.token AND m.status = 'sending'
+        RETURNING m.message_id, m.customer_id, m.channel, coalesce(n.outcome, 'sent') AS outcome, m.contact_point_id, m.campaign_id,
+                  m.partner_id, m.subject, n.details
+    ), written AS (
+        INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
+                                          partner_id, agent, subject, details, source, external_id)
+        SELECT d.customer_id, d.channel, 'outbound', d.outcome, coalesce(complete_messages.occurred_at, now()), d.contact_point_id,
+               d.campaign_id, d.message_id, d.partner_id, complete_messages.agent, d.subject, d.details, 'crm.message', d.message_id::text
+        FROM done AS d
+        RETURNING i.message_id, i.interaction_id
+    )
+    SELECT n.message_id, n.token, w.interaction_id, CASE WHEN w.interaction_id IS NULL THEN crm.lease_fault(m, n.token, '{sending}') END
+    FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
+    LEFT JOIN written AS w ON w.message_id = n.message_id
+    LEFT JOIN crm.message AS m ON m.message_id = n.message_id AND w.interaction_id IS NULL
+    ORDER BY n.place;
+END $$;
+COMMENT ON FUNCTION crm.complete_messages(bigint[], bigint[], crm.outcome[], text[], jsonb[], timestamptz, text) IS
+    'crm.complete_message() for a batch, the arrays side by side (outcomes left out: sent): returns the interaction of each. One whose lease is lost has none, and why';
+REVOKE ALL ON FUNCTION crm.complete_messages(bigint[], bigint[], crm.outcome[], text[], jsonb[], timestamptz, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.complete_message(message_id bigint, token bigint, outcome crm.outcome DEFAULT 'sent', message_uid text DEFAULT NULL,
                                      details jsonb DEFAULT NULL, occurred_at timestamptz DEFAULT NULL, agent text DEFAULT NULL) RETURNS bigint
@@ -155,23 +285,14 @@ DECLARE
     done crm.message;
     written bigint;
 BEGIN
-    IF outcome IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'the outcome of a message must not be null';
+    IF message_id IS NOT NULL THEN
+        SELECT c.interaction_id INTO written
+        FROM crm.complete_messages(ARRAY[message_id], ARRAY[token], ARRAY[outcome], ARRAY[message_uid], ARRAY[details], occurred_at, agent) AS c;
     END IF;
-    UPDATE crm.message AS m
-    SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END, message_uid = coalesce(complete_message.message_uid, m.message_uid),
-        last_error = NULL
-    WHERE m.message_id = complete_message.message_id AND m.token = complete_message.token AND m.status = 'sending'
-    RETURNING * INTO done;
-    IF NOT FOUND THEN
+    IF written IS NULL THEN
         SELECT * INTO done FROM crm.message AS m WHERE m.message_id = complete_message.message_id;
         PERFORM crm.check_lease(done, token, '{sending}');
     END IF;
-    INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
-                                      partner_id, agent, subject, details, source, external_id)
-    VALUES (done.customer_id, done.channel, 'outbound', outcome, coalesce(occurred_at, now()), done.contact_point_id, done.campaign_id,
-            message_id, done.partner_id, agent, done.subject, details, 'crm.message', message_id::text)
-    RETURNING i.interaction_id INTO written;
     RETURN written;
 END $$;
 COMMENT ON FUNCTION crm.complete_message(bigint, bigint, crm.outcome, text, jsonb, timestamptz, text) IS
@@ -234,6 +355,7 @@ REVOKE ALL ON FUNCTION crm.cancel_message(bigint, text) FROM PUBLIC;
 CREATE FUNCTION crm.requeue_message(message_id bigint, not_before timestamptz DEFAULT now()) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM crm.lock_messages(ARRAY[message_id]);    -- the customer before the message
     UPDATE crm.message AS m SET status = 'ready', attempts = 0, not_before = requeue_message.not_before, last_error = NULL, refusal = NULL
     WHERE m.message_id = requeue_message.message_id AND m.status IN ('failed', 'dead', 'unknown');
     RETURN FOUND;

@@ -8,5 +8,17 @@ CREATE FUNCTION crm.contact_check_locked(customer_id bigint, channel crm.channel
     AS 'MODULE_PATHNAME', 'crm_contact_check_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean) IS
     'crm.contact_check() for one contact, under locks on the customer and its contact points, of what is committed by then, whatever the isolation level; at the given time, or when the locks are held if that is later or none is given: checked_at. Address: that of the contact point, in the form to send to';
--- Not revoked from PUBLIC: the owner of the schema, whose trigger calls it, need not be the owner of the extension. It does
--- everything with the rights of its caller, who must be allowed to call crm.contact_check().
+
+CREATE FUNCTION crm.lock_messages(message_ids bigint[]) RETURNS void
+    AS 'MODULE_PATHNAME', 'crm_lock_messages' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION crm.lock_messages(bigint[]) IS
+    'locks all that sending these messages depends on: their customers'' contact points of their channels, their customers, and the messages, in this order, each by key';
+
+CREATE FUNCTION crm.check_messages(message_ids bigint[])
+    RETURNS TABLE (message_id bigint, contact_point bigint, consent_id bigint, refusal text, detail text, next_at timestamptz,
+                   checked_at timestamptz, address text)
+    AS 'MODULE_PATHNAME', 'crm_check_messages' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION crm.check_messages(bigint[]) IS
+    'crm.contact_check() for messages that are about to be sent, all at once, of what is committed now; crm.lock_messages() has locked them. Messages of one customer do not count for each other: ask for one of each';
+-- Not revoked from PUBLIC: the owner of the schema, whose functions call them, need not be the owner of the extension. They do
+-- everything with the rights of their caller, who must be allowed to call crm.contact_check() or to lock these rows.

@@ -61,7 +61,8 @@ SELECT is_empty($$ SELECT p.polname, c.name FROM pg_policy AS p JOIN own_relatio
 -- Volatile functions that write nothing: what they read is the session's own, or they lock with the rights of their caller.
 CREATE TEMP VIEW reads_session AS
 SELECT unnest(ARRAY['crm.touched_customers(regclass)',
-                    'crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean)']::regprocedure[]) AS oid;
+                    'crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean)',
+                    'crm.lock_messages(bigint[])', 'crm.check_messages(bigint[])']::regprocedure[]) AS oid;
 
 -- Parallel unsafe is the default, so it is only right where something is written: in a volatile function.
 SELECT is_empty($$ SELECT name FROM own_routine WHERE proparallel = 'u' AND provolatile <> 'v' $$,

@@ -328,6 +328,30 @@ UPDATE crm.message SET status = 'sending' WHERE message_id = 9120;
 UPDATE crm.message SET status = 'sent' WHERE message_id = 9120;
 SELECT throws_ok('DELETE FROM crm.message WHERE message_id = 9120', '23514', 'message 9120 was sent and cannot be deleted', 'a slot of the caps cannot be freed by deleting');
 SELECT is(pg_temp.may(9006, 'email', 'marketing', 9062), 'message_cap', 'it stays taken');
+-- Consent does not wait: with crm.loop = deferred too
+SET LOCAL crm.loop = 'deferred';
+INSERT INTO crm.customer (customer_id, name, country) VALUES (9301, 'Ida', 'DE');
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) VALUES (9311, 9301, 'email', 'ida@example.org'), (9312, 9301, 'letter', 'Weg 5');
+INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (9301, 'email', 'marketing', 'granted'), (9301, 'letter', 'marketing', 'granted');
+INSERT INTO crm.message (message_id, customer_id, channel, purpose) VALUES (9351, 9301, 'email', 'marketing');
+INSERT INTO crm.interaction (interaction_id, customer_id, channel, direction, outcome, contact_point_id) VALUES
+    (9331, 9301, 'email', 'inbound', 'unsubscribed', 9311), (9332, 9301, 'letter', 'outbound', 'sent', 9312);
+SELECT results_eq('SELECT analysed_at IS NULL FROM crm.interaction WHERE interaction_id = 9331', 'VALUES (true)', 'the interaction waits');
+SELECT is(pg_temp.may(9301, 'email'), 'message_consent', 'but what it says of consent counts at once');
+SELECT is((SELECT status || ' ' || refusal FROM crm.message WHERE message_id = 9351), 'cancelled message_consent', 'for what is waiting, too');
+UPDATE crm.interaction SET outcome = 'bounced' WHERE interaction_id = 9332;
+SELECT is(pg_temp.may(9301, 'letter'), 'message_blocked', 'so does a report that changes a waiting interaction');
+UPDATE crm.contact_point SET blocked_at = NULL, block_reason = NULL WHERE contact_point_id = 9312;
+UPDATE crm.interaction SET outcome = 'complained' WHERE interaction_id = 9332;
+SELECT ok((SELECT block_reason = 'complained' FROM crm.contact_point WHERE contact_point_id = 9312)
+          AND (SELECT count(*) = 1 FROM crm.consent WHERE interaction_id = 9332 AND status = 'objected'), 'and a complaint');
+UPDATE crm.contact_point SET blocked_at = NULL, block_reason = NULL WHERE contact_point_id = 9312;
+CALL crm.analyse();
+SELECT ok((SELECT bool_and(analysed_at IS NOT NULL) FROM crm.interaction WHERE customer_id = 9301)
+          AND (SELECT count(*) = 2 FROM crm.consent WHERE interaction_id IN (9331, 9332)), 'when they are analysed, nothing is entered twice');
+SELECT ok((SELECT blocked_at IS NULL FROM crm.contact_point WHERE contact_point_id = 9312), 'and nobody who was let in again is blocked once more');
+SELECT is((SELECT sum(differing) FROM crm.verify()), 0::numeric, 'the derived tables are right');
+SET LOCAL crm.loop = 'immediate';
 
 SELECT * FROM finish();
 ROLLBACK;
