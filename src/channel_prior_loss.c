@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * channel_prior_loss.c
- *	  The aggregate crm.prequential_loss: how well the past foretells, for
- *	  several half-lives at once.
+ *	  The aggregates crm.prequential_loss and crm.compare_half_lives: how well
+ *	  the past foretells, for several half-lives at once.
  *
  * The state is a bytea: what does not change, and the trials in any order.
  * They are sorted by time when the loss is asked for, so the aggregate needs
@@ -14,8 +14,10 @@
 
 #include "channel_prior_math.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
@@ -48,6 +50,7 @@ PG_FUNCTION_INFO_V1(crm_prequential_loss_accum);
 PG_FUNCTION_INFO_V1(crm_prequential_loss_accum_time);
 PG_FUNCTION_INFO_V1(crm_prequential_loss_combine);
 PG_FUNCTION_INFO_V1(crm_prequential_loss_final);
+PG_FUNCTION_INFO_V1(crm_half_life_comparison_final);
 
 static Size
 state_size(uint32 capacity)
@@ -299,22 +302,13 @@ crm_prequential_loss_combine(PG_FUNCTION_ARGS)
 }
 
 /*
- * The mean log loss for each half-life.
+ * The trials of a state in memory of their own, checked; the caller frees them.
  */
-Datum
-crm_prequential_loss_final(PG_FUNCTION_ARGS)
+static CrmTrial *
+state_trials(const LossState *state)
 {
-	LossState  *state;
-	CrmTrial   *trial;
-	double		loss;
-	Datum		values[MAX_HALF_LIVES];
+	CrmTrial   *trial = MemoryContextAllocHuge(CurrentMemoryContext, state->used * sizeof(CrmTrial));
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	state = state_argument(fcinfo, 0, false);
-	if (state->used == 0)
-		PG_RETURN_NULL();
-	trial = MemoryContextAllocHuge(CurrentMemoryContext, state->used * sizeof(CrmTrial));
 	memcpy(trial, state->trial, state->used * sizeof(CrmTrial));
 	for (int64 i = 0; i < state->used; i++)
 		if (!valid_trial(&trial[i]))
@@ -322,13 +316,75 @@ crm_prequential_loss_final(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 					 errmsg("invalid state of a prequential loss"),
 					 errdetail("It contains an observation that is out of range.")));
+	return trial;
+}
+
+static ArrayType *
+float8_array(const double *number, int numbers)
+{
+	Datum		values[MAX_HALF_LIVES];
+
+	for (int i = 0; i < numbers; i++)
+		values[i] = Float8GetDatum(number[i]);
+	return construct_array(values, numbers, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+/*
+ * The mean log loss for each half-life.
+ */
+Datum
+crm_prequential_loss_final(PG_FUNCTION_ARGS)
+{
+	LossState  *state;
+	CrmTrial   *trial;
+	double		loss[MAX_HALF_LIVES];
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = state_argument(fcinfo, 0, false);
+	if (state->used == 0)
+		PG_RETURN_NULL();
+	trial = state_trials(state);
 	/* Sorted by the first call; the next ones find it sorted. */
 	for (uint32 h = 0; h < state->half_lives; h++)
 	{
-		crm_prequential_loss(trial, state->used, state->prior_a, state->prior_b, &state->half_life[h], 1, &loss);
-		values[h] = Float8GetDatum(loss);
+		crm_prequential_loss(trial, state->used, state->prior_a, state->prior_b, &state->half_life[h], 1, &loss[h], NULL, NULL);
 		CHECK_FOR_INTERRUPTS();
 	}
 	pfree(trial);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, state->half_lives, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(float8_array(loss, state->half_lives));
+}
+
+/*
+ * The losses, how much less each half-life loses than the first, the standard
+ * errors of that, and from how many stretches of the log these are.
+ */
+Datum
+crm_half_life_comparison_final(PG_FUNCTION_ARGS)
+{
+	LossState  *state;
+	CrmTrial   *trial;
+	TupleDesc	tupdesc;
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
+	double		loss[MAX_HALF_LIVES];
+	double		gain[MAX_HALF_LIVES];
+	double		error[MAX_HALF_LIVES];
+	int			blocks = 0;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = state_argument(fcinfo, 0, false);
+	if (state->used == 0)
+		PG_RETURN_NULL();
+	trial = state_trials(state);
+	blocks = crm_prequential_loss(trial, state->used, state->prior_a, state->prior_b, state->half_life, state->half_lives, loss, gain, error);
+	pfree(trial);
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = PointerGetDatum(float8_array(loss, state->half_lives));
+	values[1] = PointerGetDatum(float8_array(gain, state->half_lives));
+	values[2] = PointerGetDatum(float8_array(error, state->half_lives));
+	values[3] = Int32GetDatum(blocks);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
 }

@@ -90,7 +90,10 @@ typedef struct CrmTrial
 	double		failure;
 } CrmTrial;
 
-extern void crm_prequential_loss(CrmTrial *trial, size_t trials, double prior_a, double prior_b,
-								 const double *half_life, int half_lives, double *loss);
+/* Stretches of the log over which two half-lives are compared. */
+#define CRM_LOSS_BLOCKS			30
+
+extern int	crm_prequential_loss(CrmTrial *trial, size_t trials, double prior_a, double prior_b,
+								 const double *half_life, int half_lives, double *loss, double *gain, double *error);
 
 #endif							/* CRM_CHANNEL_PRIOR_MATH_H */

@@ -247,10 +247,11 @@ COMMENT ON TRIGGER contact_need ON crm.legal_basis IS 'keeps crm.contact_need';
 UPDATE crm.legal_basis SET strength = strength;
 
 -- Joined and then sorted, not asked point by point: the whole base is read by analyses. A single customer is found by the
--- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON.
+-- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON. The inner order, where
+-- is_primary goes with the contact point, is that of the outer one too, so it is sorted once.
 CREATE VIEW crm.contact_permission WITH (security_invoker = true) AS
 SELECT DISTINCT ON (s.customer_id, s.channel, s.purpose) s.customer_id, s.channel, s.purpose, s.contact_point_id, s.consent_id
-FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.contact_point_id)
+FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.is_primary, t.contact_point_id)
              t.customer_id, t.channel, n.purpose, t.contact_point_id, t.is_primary, t.canonical, n.strength AS needed,
              k.consent_id, k.status, k.expires_at, b.strength
       FROM crm.contact_point AS t
@@ -262,7 +263,7 @@ FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.contact_point_i
           AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
       LEFT JOIN crm.legal_basis AS b ON b.basis = k.basis
       WHERE t.blocked_at IS NULL AND n.purpose <> ''
-      ORDER BY t.customer_id, t.channel, n.purpose, t.contact_point_id, k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC) AS s
+      ORDER BY t.customer_id, t.channel, n.purpose, t.is_primary DESC, t.contact_point_id, k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC) AS s
 WHERE CASE WHEN s.consent_id IS NULL THEN s.needed <= 10
            ELSE s.status = 'granted' AND s.strength >= s.needed AND (s.expires_at > now() OR s.expires_at IS NULL) END
   -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.

@@ -167,11 +167,14 @@ COMMENT ON FUNCTION crm.observed_trials(timestamptz, bigint) IS
     'the interactions until then that tell something about their channel; of one customer in so many, always the same ones';
 
 CREATE FUNCTION crm.channel_half_lives(at timestamptz DEFAULT now()) RETURNS TABLE
-    (channel crm.channel, half_life interval, loss double precision, observations bigint, is_best boolean)
+    (channel crm.channel, half_life interval, loss double precision, observations bigint, gain_error double precision,
+     effective_events double precision, is_best boolean)
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Enough to tell half-lives apart; a long log is read for some of its customers.
     every constant bigint := greatest(1, round((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'crm.interaction'::regclass) / 200000));
+    -- What a regression needs: ten events for each of its unknowns (Peduzzi and others 1996), the features, the intercept and the strength.
+    events_needed constant bigint := 10 * (cardinality(crm.feature_names()) + 2);
 BEGIN
     RETURN QUERY
     WITH candidate AS (
@@ -182,24 +185,32 @@ BEGIN
         FROM crm.channel_policy AS p
     ), assessed AS (
         SELECT t.channel, count(*) AS observations, c.half_lives,
-               crm.prequential_loss(t.success, t.failure, t.occurred_at, c.half_lives, c.prior_success, c.prior_failure) AS losses
-        FROM crm.observed_trials(at, every) AS t
+               least(sum(t.success), sum(t.failure)) * every AS events,
+               greatest(extract(epoch FROM channel_half_lives.at - min(t.occurred_at)), 1)::double precision AS span,
+               crm.compare_half_lives(t.success, t.failure, t.occurred_at, c.half_lives, c.prior_success, c.prior_failure) AS comparison
+        FROM crm.observed_trials(channel_half_lives.at, every) AS t
         JOIN candidate AS c ON c.channel = t.channel
         GROUP BY t.channel, c.half_lives
     ), each AS (
-        SELECT a.channel, a.observations, u.half_life, u.loss, u.position,
-               -- Another half-life must foretell better than chance would let one of so many, and by more than comes of
-               -- learning: who is reached better is contacted more over the channel, so its rate moves though nobody changes.
-               u.loss * a.observations + CASE WHEN u.position > 1 THEN greatest(5, 0.02 * a.losses[1] * a.observations) ELSE 0 END AS cost
-        FROM assessed AS a, unnest(a.half_lives, a.losses) WITH ORDINALITY AS u (half_life, loss, position)
+        SELECT a.channel, a.observations, u.half_life, u.loss, u.error, u.position, k.effective,
+               -- Shorter ones must foretell better beyond chance: seven tries, 1 in 20 for all, one-sided, t with 19 degrees of freedom
+               -- or more. And by 2 %: who is reached better is contacted more over the channel, so its rate moves though nobody changes.
+               u.position = 1 OR (a.comparison).blocks >= 20 AND u.gain > 2.7 * u.error AND u.gain > 0.02 * (a.comparison).losses[1]
+                   AND k.effective >= events_needed AS eligible
+        FROM assessed AS a,
+             unnest(a.half_lives, (a.comparison).losses, (a.comparison).gains, (a.comparison).errors) WITH ORDINALITY
+                 AS u (half_life, loss, gain, error, position),
+             -- The rarer of successes and failures at their mean rate, each weighing what is left of it.
+             LATERAL (SELECT extract(epoch FROM u.half_life)::double precision / ln(2::double precision) AS memory) AS m,
+             LATERAL (SELECT a.events / a.span * m.memory * (1 - exp(greatest(- a.span / m.memory, -700))) AS effective) AS k
     )
-    SELECT e.channel, e.half_life, e.loss, e.observations,
-           row_number() OVER (PARTITION BY e.channel ORDER BY e.cost, e.position) = 1
+    SELECT e.channel, e.half_life, e.loss, e.observations, CASE WHEN e.error < 'Infinity' THEN e.error END, e.effective,
+           row_number() OVER (PARTITION BY e.channel ORDER BY e.eligible DESC, e.loss, e.position) = 1
     FROM each AS e
     ORDER BY e.channel, e.position;
 END $$;
 COMMENT ON FUNCTION crm.channel_half_lives(timestamptz) IS
-    'for each channel, how well each half-life would have foretold the answers so far: mean log loss of predicting each from those before it. Best is the scores'' own half-life unless a shorter one is better by 5 in the sum and by 2 %';
+    'for each channel, how well each half-life would have foretold the answers so far: mean log loss of predicting each from those before it, the standard error of its difference to that of the scores'' own half-life (the first), and how many events, successes or failures, whichever are rarer, it remembers at their mean rate. Best is the one of least loss among the scores'' own and those shorter ones that are better by 2.7 standard errors over at least 20 stretches of the log, better by 2 %, and remember ten events for each unknown of the regression';
 
 CREATE FUNCTION crm.fit_priors(at timestamptz, channels crm.channel[], half_lives interval[]) RETURNS TABLE
     (channel crm.channel, fit crm.beta_regression_fit)

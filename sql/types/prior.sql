@@ -128,3 +128,33 @@ CREATE AGGREGATE crm.prequential_loss(success float8, failure float8, at timesta
 );
 COMMENT ON AGGREGATE crm.prequential_loss(success float8, failure float8, at timestamptz, half_lives interval[], prior_success float8, prior_failure float8) IS
     'the same with times and intervals (a month being 30 days and a day 24 hours); error 22008 for an infinite time';
+
+CREATE TYPE crm.half_life_comparison AS (
+    losses float8[],
+    gains float8[],
+    errors float8[],
+    blocks integer
+);
+COMMENT ON TYPE crm.half_life_comparison IS 'how well each of several half-lives foretells, and whether better than the first';
+COMMENT ON COLUMN crm.half_life_comparison.losses IS 'mean log loss per observation for each half-life, as of crm.prequential_loss';
+COMMENT ON COLUMN crm.half_life_comparison.gains IS 'how much less each loses than the first; negative: it foretells worse';
+COMMENT ON COLUMN crm.half_life_comparison.errors IS 'standard errors of the gains, by batch means; infinite with fewer than two blocks';
+COMMENT ON COLUMN crm.half_life_comparison.blocks IS 'stretches of the log that were compared, at most 30: fewer if many observations are of one time';
+
+CREATE FUNCTION crm.half_life_comparison_final(bytea) RETURNS crm.half_life_comparison
+    AS 'MODULE_PATHNAME', 'crm_half_life_comparison_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION crm.half_life_comparison_final(bytea) IS 'the comparison of a state of crm.compare_half_lives; null without observations; error 22P03 for what is no state';
+
+CREATE AGGREGATE crm.compare_half_lives(success float8, failure float8, at float8, half_lives float8[], prior_success float8, prior_failure float8) (
+    SFUNC = crm.prequential_loss_accum, STYPE = bytea, SSPACE = 4096, FINALFUNC = crm.half_life_comparison_final,
+    COMBINEFUNC = crm.prequential_loss_combine, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE crm.compare_half_lives(success float8, failure float8, at float8, half_lives float8[], prior_success float8, prior_failure float8) IS
+    'crm.prequential_loss of each half-life, and what it gains over the first with the standard error of that: losses are compared observation by observation (Diebold and Mariano 1995), the error is that of the means of 30 stretches of the log (batch means, Schmeiser 1982), since gains come in stretches. Arguments and errors as of crm.prequential_loss';
+
+CREATE AGGREGATE crm.compare_half_lives(success float8, failure float8, at timestamptz, half_lives interval[], prior_success float8, prior_failure float8) (
+    SFUNC = crm.prequential_loss_accum, STYPE = bytea, SSPACE = 4096, FINALFUNC = crm.half_life_comparison_final,
+    COMBINEFUNC = crm.prequential_loss_combine, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE crm.compare_half_lives(success float8, failure float8, at timestamptz, half_lives interval[], prior_success float8, prior_failure float8) IS
+    'the same with times and intervals (a month being 30 days and a day 24 hours); error 22008 for an infinite time';

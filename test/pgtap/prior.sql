@@ -81,8 +81,17 @@ SELECT ok(abs((SELECT (f.fit).successes FROM crm.fit_priors(now(), '{phone}', '{
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
 SELECT i, 'sms', 'outbound', (CASE WHEN (hashint8extended(i * 1000 + k, 2) % 1000 + 1000) % 1000 < CASE WHEN k % 100 < 50 THEN 100 ELSE 700 END THEN 'replied' ELSE 'unanswered' END)::crm.outcome,
        now() - k * interval '1 day' - i * interval '1 minute'
-FROM generate_series(1, 100) AS i, generate_series(1, 300, 10) AS k;
+FROM generate_series(1, 300) AS i, generate_series(1, 300, 10) AS k;
 SELECT cmp_ok((SELECT half_life FROM crm.channel_half_lives() WHERE channel = 'sms' AND is_best), '<', '60 days'::interval, 'where rates jump, a short half-life foretells best');
+SELECT ok((SELECT bool_or(l.loss < b.loss AND l.effective_events < 150) AND b.effective_events >= 150 AND b.gain_error > 0
+           FROM crm.channel_half_lives() AS l JOIN crm.channel_half_lives() AS b ON b.channel = l.channel AND b.is_best
+           WHERE l.channel = 'sms' GROUP BY b.effective_events, b.gain_error), 'shorter ones would foretell better still, and leave too few events to fit on');
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
+SELECT i, 'social', 'outbound', (CASE WHEN i % 10 < CASE WHEN k > 5 THEN 1 ELSE 7 END THEN 'replied' ELSE 'unanswered' END)::crm.outcome, now() - k * interval '30 days'
+FROM generate_series(1, 1000) AS i, generate_series(1, 10) AS k;
+SELECT ok((SELECT bool_or(l.loss < 0.95 * b.loss AND l.effective_events >= 150) AND b.half_life = '364 days'
+           FROM crm.channel_half_lives() AS l JOIN crm.channel_half_lives() AS b ON b.channel = l.channel AND b.is_best
+           WHERE l.channel = 'social' GROUP BY b.half_life), 'ten times, however many customers, are too few to tell half-lives apart');
 SELECT is((SELECT count(*) FROM crm.channel_half_lives() WHERE channel = 'sms'), 8::bigint, 'each candidate has its loss');
 SELECT cmp_ok((SELECT half_life FROM crm.refresh_priors() WHERE channel = 'sms'), '<', '60 days'::interval, 'it is used');
 SELECT cmp_ok((SELECT prior_success / (prior_success + prior_failure) FROM crm.channel_prior WHERE channel = 'sms' AND is_current), '<', 0.25::float8, 'and the prior is that of the present');

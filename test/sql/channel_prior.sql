@@ -107,6 +107,11 @@ SELECT crm.prequential_loss(1, 0, 1, '{1}', 0, 1);
 SELECT crm.prequential_loss(1, 0, 1, '{{1}}', 1, 1);
 SELECT crm.prequential_loss(1, 0, 1, array_fill(1::float8, '{65}'), 1, 1);
 SELECT crm.prequential_loss(1, 0, 1, ARRAY[i], 1, 1) FROM generate_series(1, 2) AS i;
+SELECT (crm.compare_half_lives((i / 25 % 2), 1 - i / 25 % 2, i, '{NULL,5}', 1, 1)).blocks, (crm.compare_half_lives((i / 25 % 2), 1 - i / 25 % 2, i, '{NULL,5}', 1, 1)).losses
+     = crm.prequential_loss((i / 25 % 2), 1 - i / 25 % 2, i, '{NULL,5}', 1, 1) AS losses FROM generate_series(1, 300) AS i;
+SELECT (c).gains, (c).errors, (c).blocks FROM (SELECT crm.compare_half_lives(1, 0, t, '{NULL,1 day}', 1, 1) AS c FROM (VALUES (now())) AS v (t)) AS k;
+SELECT crm.compare_half_lives(0, 0, 1, '{1}', 1, 1);
+SELECT crm.half_life_comparison_final('\x00');
 SELECT crm.prequential_loss_final('\x00');
 
 DROP AGGREGATE prior_whole(bytea), prior_part(float8, float8, float8[]);

@@ -24,6 +24,10 @@ SELECT half_life, round((sum(n * loss) / sum(n))::numeric, 6) AS loss
 FROM (SELECT count(*) AS n, crm.prequential_loss((y = 'yes')::int, (y = 'no')::int, row, '{NULL,5000,1000,200,50,10}'::float8[], 1, 9) AS losses
       FROM bank GROUP BY contact) AS l, unnest('{NULL,5000,1000,200,50,10}'::float8[], losses) AS u (half_life, loss)
 GROUP BY half_life ORDER BY half_life DESC NULLS FIRST;
+SELECT contact, half_life, round(gain::numeric, 6) AS gain, round(error::numeric, 6) AS error, round((gain / error)::numeric, 1) AS ratio, (k).blocks
+FROM (SELECT contact, crm.compare_half_lives((y = 'yes')::int, (y = 'no')::int, row, '{NULL,200,50,10,1}'::float8[], 1, 9) AS k FROM bank GROUP BY contact) AS c,
+     unnest('{NULL,200,50,10,1}'::float8[], (k).gains, (k).errors) AS u (half_life, gain, error)
+WHERE half_life IS NOT NULL ORDER BY contact, half_life DESC;
 SELECT round(-avg(ln(CASE y WHEN 'yes' THEN rate ELSE 1 - rate END))::numeric, 6) AS "best constant"
 FROM (SELECT y, avg((y = 'yes')::int::float8) OVER () AS rate FROM bank) AS r;
 DROP TABLE bank;

@@ -452,6 +452,12 @@ test_loss(void)
 	double		half_life[] = {HUGE_VAL, 50, 3};
 	double		loss[3];
 	double		again[3];
+	double		gain[3];
+	double		error[3];
+	double		gains = 0;
+	double		squares = 0;
+	double		errors = 0;
+	int			wrong = 0;
 	bool		same = true;
 
 	for (int i = 0; i < 1000; i++)
@@ -461,7 +467,7 @@ test_loss(void)
 		trial[i].failure = 1 - trial[i].success;
 		shuffled[(i * 387) % 1000] = trial[i];
 	}
-	crm_prequential_loss(trial, 1000, 1, 9, half_life, 3, loss);
+	crm_prequential_loss(trial, 1000, 1, 9, half_life, 3, loss, NULL, NULL);
 	for (int h = 0; h < 3; h++)
 	{
 		double		sum = 0;
@@ -484,14 +490,43 @@ test_loss(void)
 	}
 	ok(same, "prequential loss as by a plain loop");
 	ok(loss[1] < loss[0] && loss[1] < loss[2], "a rate that jumps is best foretold by a middle half-life");
-	crm_prequential_loss(shuffled, 1000, 1, 9, half_life, 3, again);
+	crm_prequential_loss(shuffled, 1000, 1, 9, half_life, 3, again, NULL, NULL);
 	ok(memcmp(loss, again, sizeof(loss)) == 0, "the same bits in any order");
-	crm_prequential_loss(trial, 0, 1, 9, half_life, 3, loss);
+	crm_prequential_loss(trial, 0, 1, 9, half_life, 3, loss, NULL, NULL);
 	ok(loss[0] == 0, "nothing to foretell");
 	trial[0] = (CrmTrial) {1, 1, 0};
 	trial[1] = (CrmTrial) {1, 0, 1};
-	crm_prequential_loss(trial, 2, 1, 1, half_life, 1, loss);
+	crm_prequential_loss(trial, 2, 1, 1, half_life, 1, loss, NULL, NULL);
 	ok(fabs(loss[0] - log(2)) < 1e-15, "what happens at the same time is foretold together");
+	ok(crm_prequential_loss(trial, 2, 1, 1, half_life, 2, loss, gain, error) == 1 && error[1] == HUGE_VAL,
+	   "what happened at one time tells no half-lives apart");
+
+	/* Rates that do not move, many times over: the error is that of the gains, and a short half-life is hardly ever taken for better. */
+	for (int run = 0; run < 1000; run++)
+	{
+		for (int i = 0; i < 1000; i++)
+			trial[i] = (CrmTrial) {i / 4, 0, 1};
+		for (int i = 0; i < 1000; i++)
+			if (uniform() < 0.2)
+				trial[i] = (CrmTrial) {i / 4, 1, 0};
+		if (crm_prequential_loss(trial, 1000, 1, 4, half_life, 2, loss, gain, error) != CRM_LOSS_BLOCKS)
+			wrong = 1000;
+		wrong += gain[1] > 2.7 * error[1];
+		gains += gain[1] / 1000;
+		squares += gain[1] * gain[1] / 1000;
+		errors += error[1] * error[1] / 1000;
+	}
+	ok(gains < 0 && wrong <= 2, "a rate that stays is not taken for one that moves");
+	ok((squares - gains * gains) / errors > 0.4 && (squares - gains * gains) / errors < 1.2, "the standard error of a gain");
+
+	/* A rate that swings: a short half-life is better by far more than its error. */
+	for (int i = 0; i < 1000; i++)
+		trial[i] = (CrmTrial) {i, uniform() < (i / 250 % 2 == 0 ? 0.1 : 0.6), 0};
+	for (int i = 0; i < 1000; i++)
+		trial[i].failure = 1 - trial[i].success;
+	crm_prequential_loss(trial, 1000, 1, 9, half_life, 2, loss, gain, error);
+	ok(gain[0] == 0 && error[0] == 0 && fabs(gain[1] - (loss[0] - loss[1])) < 1e-15 && gain[1] > 2.7 * error[1] && error[1] > 0,
+	   "a rate that swings is");
 }
 
 int
