@@ -687,7 +687,7 @@ BEGIN
     RETURN coalesce(cardinality(audiences), 0);
 END $$;
 COMMENT ON FUNCTION crm.create_partner_publication(bigint, text) IS
-    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Call it again when its responsibilities have changed, then ALTER SUBSCRIPTION ... REFRESH PUBLICATION there; returns the number of audiences';
+    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Who moves goes or comes by himself. When its responsibilities or its contract have changed, call it again, then have its database empty these tables and subscribe anew: what it held before stays there, and REFRESH PUBLICATION brings nothing older; returns the number of audiences';
 REVOKE ALL ON FUNCTION crm.create_partner_publication(bigint, text) FROM PUBLIC;
 
 -- Joint controllers (GDPR 26): who answers which right of the data subject; the subject may turn to any of them.
