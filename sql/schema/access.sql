@@ -252,6 +252,10 @@ DECLARE
     customers bigint[];
     territories text[];
 BEGIN
+    IF tg_op = 'TRUNCATE' THEN
+        PERFORM crm.rebuild_audiences();
+        RETURN NULL;
+    END IF;
     -- A transaction that sees an old state of the database would compute from it; it is told so (40001) at the row that
     -- everybody changes who changes what others compute from.
     IF tg_table_name <> 'customer_territory' THEN
@@ -316,6 +320,9 @@ CREATE TRIGGER audience_before BEFORE UPDATE OF contract ON crm.partner FOR EACH
 CREATE TRIGGER audience_changed AFTER UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.partner_responsibility FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.customer_territory FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 DO $$
 DECLARE
     t record;
