@@ -289,6 +289,12 @@ DECLARE
     customers bigint[];
     scopes integer[];
 BEGIN
+    IF tg_op = 'TRUNCATE' THEN
+        PERFORM crm.rebuild_audiences();
+        RETURN NULL;
+    END IF;
+    -- A transaction that sees an old state of the database would compute from it; it is told so (40001) at the row that
+    -- everybody changes who changes what others compute from.
     IF tg_table_name NOT IN ('customer_territory', 'segment_member') THEN
         PERFORM crm.mark_audiences();
     ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -297,10 +303,6 @@ BEGIN
     END IF;
     IF tg_table_name IN ('partner', 'audience_rule') THEN
         PERFORM crm.refresh_audiences(ARRAY(SELECT a.audience_id FROM crm.audience AS a ORDER BY 1));
-        RETURN NULL;
-    END IF;
-    IF tg_op = 'TRUNCATE' THEN
-        PERFORM crm.rebuild_audiences();
         RETURN NULL;
     END IF;
     -- What a statement has written stands in written, what it has replaced or deleted in removed.
@@ -370,6 +372,7 @@ CREATE TRIGGER audience_before BEFORE UPDATE OF contract ON crm.partner FOR EACH
 CREATE TRIGGER audience_changed AFTER UPDATE OF contract ON crm.partner FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 CREATE TRIGGER audience_before BEFORE INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_before();
 CREATE TRIGGER audience_changed AFTER INSERT OR UPDATE OR DELETE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
+CREATE TRIGGER audience_truncate AFTER TRUNCATE ON crm.audience_rule FOR EACH STATEMENT EXECUTE FUNCTION crm.audience_changed();
 DO $$
 DECLARE
     t record;
@@ -746,7 +749,7 @@ BEGIN
     RETURN coalesce(cardinality(audiences), 0);
 END $$;
 COMMENT ON FUNCTION crm.create_partner_publication(bigint, text) IS
-    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Call it again when its responsibilities have changed, then ALTER SUBSCRIPTION ... REFRESH PUBLICATION there; returns the number of audiences';
+    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Who moves goes or comes by himself. When its responsibilities or its contract have changed, call it again, then have its database empty these tables and subscribe anew: what it held before stays there, and REFRESH PUBLICATION brings nothing older; returns the number of audiences';
 REVOKE ALL ON FUNCTION crm.create_partner_publication(bigint, text) FROM PUBLIC;
 
 -- Joint controllers (GDPR 26): who answers which right of the data subject; the subject may turn to any of them.

@@ -144,6 +144,7 @@ CREATE TABLE crm.partner_responsibility (
     valid tstzrange NOT NULL DEFAULT tstzrange(now(), NULL),
     CONSTRAINT partner_responsibility_valid CHECK (NOT isempty(valid) AND NOT upper_inc(valid) AND (lower_inc(valid) OR lower_inf(valid))),
     CONSTRAINT partner_responsibility_scope CHECK (customer_id IS NULL OR territory IS NULL AND segment IS NULL),
+    CONSTRAINT partner_responsibility_customer CHECK (customer_id <> 0),
     CONSTRAINT partner_responsibility_path CHECK (@ltree@.nlevel(territory) > 0 AND @ltree@.nlevel(segment) > 0 AND @ltree@.nlevel(product) > 0),
     CONSTRAINT partner_responsibility_accountable EXCLUDE USING gist
         (coalesce(customer_id, 0) WITH =, coalesce(territory::text, '') WITH =, coalesce(segment::text, '') WITH =, coalesce(product::text, '') WITH =,
@@ -155,7 +156,7 @@ CREATE TABLE crm.partner_responsibility (
 COMMENT ON TABLE crm.partner_responsibility IS 'which partner answers for what, for which customer or which territory and segment, for which products, and when; for the same scope never two accountable for one duty over one channel at one time';
 COMMENT ON COLUMN crm.partner_responsibility.responsibility_id IS 'key';
 COMMENT ON COLUMN crm.partner_responsibility.partner_id IS 'partner';
-COMMENT ON COLUMN crm.partner_responsibility.customer_id IS 'for this customer; null: for all of the territory and segment';
+COMMENT ON COLUMN crm.partner_responsibility.customer_id IS 'for this customer; null: for all of the territory and segment. 0, which stands for that in keys, cannot be named';
 COMMENT ON COLUMN crm.partner_responsibility.territory IS 'for this territory and all below it; null: everywhere';
 COMMENT ON COLUMN crm.partner_responsibility.segment IS 'for the segment of this path and all below it; null: for customers of every segment, and of none';
 COMMENT ON COLUMN crm.partner_responsibility.product IS 'for this product and all below it; null: for every product';

@@ -311,6 +311,11 @@ BEGIN
             RAISE check_violation USING MESSAGE = format('partner %s is not accountable by responsibility %s now', offer.from_partner_id, held.responsibility_id),
                 SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
         END IF;
+        -- Whose contract is not in force answers for nobody and sees nobody.
+        IF NOT EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = $2 AND p.contract @> at FOR KEY SHARE) THEN
+            RAISE check_violation USING MESSAGE = format('the contract of partner %s is not in force', $2),
+                SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_in_contract';
+        END IF;
         UPDATE crm.partner_responsibility AS r SET valid = tstzrange(lower(held.valid), at) WHERE r.responsibility_id = held.responsibility_id;
         INSERT INTO crm.partner_responsibility (partner_id, customer_id, territory, segment, product, duty, valid)
         VALUES ($2, held.customer_id, held.territory, held.segment, held.product, held.duty, tstzrange(at, upper(held.valid)))
@@ -364,6 +369,34 @@ COMMENT ON FUNCTION crm.expire_handovers(timestamptz) IS 'marks offers whose tim
 REVOKE ALL ON FUNCTION crm.check_handover_by(bigint, bigint, timestamptz), crm.offer_handover(bigint, bigint, bigint, timestamptz, text),
     crm.offer_next_handover(bigint, bigint, text, bigint, timestamptz), crm.answer_handover(bigint, bigint, boolean, text),
     crm.accept_handover(bigint, bigint), crm.decline_handover(bigint, bigint, text), crm.expire_handovers(timestamptz) FROM PUBLIC;
+
+-- What was handed over stays so: afterwards neither responsibility may be changed to leave a gap, or to answer for less.
+CREATE FUNCTION crm.handover_seam() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    torn record;
+BEGIN
+    SELECT h.handover_id, o.responsibility_id AS old, n.responsibility_id AS new INTO torn
+    FROM (SELECT a.handover_id FROM written AS w JOIN crm.handover AS a ON a.responsibility_id = w.responsibility_id
+          UNION SELECT b.handover_id FROM written AS w JOIN crm.handover AS b ON b.new_responsibility_id = w.responsibility_id) AS k
+    JOIN crm.handover AS h ON h.handover_id = k.handover_id AND h.status = 'accepted'
+    JOIN crm.partner_responsibility AS o ON o.responsibility_id = h.responsibility_id
+    JOIN crm.partner_responsibility AS n ON n.responsibility_id = h.new_responsibility_id
+    WHERE upper(o.valid) IS DISTINCT FROM lower(n.valid) OR NOT n.duty OPERATOR(crm.@>) o.duty
+       OR (o.customer_id, o.territory::text, o.product::text) IS DISTINCT FROM (n.customer_id, n.territory::text, n.product::text)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE check_violation USING MESSAGE = format('hand-over %s would no longer pass responsibility %s on to %s without a gap', torn.handover_id, torn.old, torn.new),
+            HINT = 'End the newer one and insert another from then on; or change both in one statement.',
+            SCHEMA = 'crm', TABLE = 'partner_responsibility', CONSTRAINT = 'handover_seam';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION crm.handover_seam() IS 'trigger: of an accepted hand-over the new responsibility begins when the old one ends, and answers for the same';
+REVOKE ALL ON FUNCTION crm.handover_seam() FROM PUBLIC;
+CREATE TRIGGER handover_seam AFTER UPDATE ON crm.partner_responsibility REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION crm.handover_seam();
+COMMENT ON TRIGGER handover_seam ON crm.partner_responsibility IS 'an accepted hand-over stays without a gap';
 
 -- Registered deals ---------------------------------------------------------------------------------------------
 

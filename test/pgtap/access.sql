@@ -295,6 +295,18 @@ SELECT ok(crm.rebuild_audiences() > 0, 'audiences are computed anew');
 SELECT is_empty('(TABLE kept EXCEPT SELECT c.customer_id, p.partner_id, p.valid FROM crm.customer AS c JOIN crm.audience_partner AS p USING (audience_id))
     UNION ALL (SELECT c.customer_id, p.partner_id, p.valid FROM crm.customer AS c JOIN crm.audience_partner AS p USING (audience_id) EXCEPT TABLE kept)', 'and are the same');
 SELECT is_empty('SELECT FROM crm.interaction AS i JOIN crm.customer AS c USING (customer_id) WHERE i.audience_id IS DISTINCT FROM c.audience_id', 'facts follow their customers');
+-- All at once, without a row that a trigger could see.
+CREATE FUNCTION pg_temp.without(query text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE query;
+    SELECT string_agg(pg_temp.seen(r, 'SELECT count(*) FROM crm.customer'), ',') INTO result FROM unnest('{crm_test_a,crm_test_b}'::text[]) AS r;
+    RAISE EXCEPTION '%', result USING ERRCODE = 'CRM00';
+EXCEPTION WHEN SQLSTATE 'CRM00' THEN
+    RETURN sqlerrm;
+END $$;
+SELECT is(pg_temp.without(q), '0,0', 'nobody sees anybody after ' || q) FROM unnest('{"TRUNCATE crm.partner_responsibility CASCADE",TRUNCATE crm.customer_territory,TRUNCATE crm.audience_rule}'::text[]) AS q;
 -- Publications
 SELECT throws_ok($$ SELECT crm.create_partner_publication(1, 'crm_test') $$, 'P0002', NULL, 'for a partner that there is');
 SELECT is(crm.create_partner_publication(8101, 'crm_test'), 1, 'a publication for A: de.east');

@@ -88,5 +88,21 @@ SELECT throws_ok($$ UPDATE crm.objective_share SET share = 0.4 WHERE partner_id 
 INSERT INTO crm.purchase (customer_id, purchased_at, amount) VALUES (901, '2021-05-01', 100), (902, '2021-05-01', 50);
 SELECT results_eq($$ SELECT partner_id, actual FROM crm.objective_progress WHERE objective_id = 901 ORDER BY 1 $$, $$ VALUES (902::bigint, 0::numeric), (903, 100.000000) $$, 'purchases count for who was accountable then');
 
+-- Periods and scopes at their edges, without ever two accountable at one instant.
+INSERT INTO crm.customer (customer_id, name) VALUES (0, 'Zero'), (990, 'Edge');
+SELECT throws_ok($$ INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty) VALUES (902, 0, 'accountable: sell') $$, '23514', NULL, 'customer 0 cannot be named: in keys it stands for all');
+SELECT throws_ok(format('INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty, valid) VALUES (902, 990, ''accountable: sell'', %L)', r), '23514', NULL, 'no period: ' || r)
+FROM unnest('{empty,"[2020-01-01,2021-01-01]","(2020-01-01,2021-01-01)","[infinity,infinity]","(2020-01-01,)","[-infinity,-infinity]"}'::text[]) AS r;
+SELECT lives_ok($$ INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty, valid) VALUES (902, 990, 'accountable: sell', '[-infinity,2020-01-01)'), (903, 990, 'accountable: sell', '[2020-01-01,infinity)') $$, 'from and until infinity');
+SELECT throws_ok(format('INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty, valid) VALUES (902, 990, ''accountable: sell'', %L)', r), '23P01', NULL, 'taken: ' || r)
+FROM unnest('{"(,2019-01-01)","[2999-01-01,)","(,)","[2019-12-31 23:59:59.999999+00,2020-01-01 00:00+00)"}'::text[]) AS r;
+SELECT throws_ok(q, '23P01', NULL, 'refused: ' || q) FROM unnest(ARRAY[
+    'UPDATE crm.partner_responsibility SET valid = ''[2000-01-01,)'' WHERE customer_id = 990', 'UPDATE crm.partner_responsibility SET customer_id = NULL, valid = ''[2000-01-01,)'' WHERE customer_id = 990',
+    'INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty) VALUES (902, 990, ''accountable: sell'') ON CONFLICT (responsibility_id) DO UPDATE SET duty = excluded.duty',
+    'SET CONSTRAINTS ALL DEFERRED; INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty) VALUES (902, 990, ''accountable: sell'')',
+    'SET LOCAL session_replication_role = replica; INSERT INTO crm.partner_responsibility (partner_id, customer_id, duty) VALUES (902, 990, ''accountable: sell'')']) AS q;
+RESET session_replication_role;
+SELECT throws_ok('DELETE FROM crm.partner WHERE partner_id = 903', '23503', NULL, 'a partner that answers for somebody is not deleted');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -108,5 +108,26 @@ SELECT crm.release_deal(id) FROM d;
 SELECT is(crm.deal_taken_until(901, 'tools.saws', clock_timestamp()), NULL, 'once released it is free');
 SELECT lives_ok($$ SELECT crm.register_deal(903, 901, 'tools.saws') $$, 'and can be registered by another');
 
+-- What was handed over stays so. Nothing that is written afterwards leaves a gap, an overlap, or less that is answered for.
+INSERT INTO crm.partner_responsibility (responsibility_id, partner_id, customer_id, duty, valid) VALUES
+    (980, 901, 902, 'accountable: collect, retain', '[2020-01-01,)'), (981, 901, 901, 'accountable: collect', '[2020-01-01,)'), (982, 901, 901, 'accountable: acquire', '[2020-01-01,infinity)');
+CREATE TEMP TABLE passed AS SELECT h, crm.accept_handover(h, 903) AS new FROM crm.offer_handover(980, 901, 903, '2999-01-01') AS h;
+SELECT throws_ok(format(q, new), '23514', format('hand-over %s would no longer pass responsibility 980 on to %s without a gap', h, new), 'refused: ' || q)
+FROM passed, unnest(ARRAY['UPDATE crm.partner_responsibility SET valid = tstzrange(lower(valid) + interval ''1 day'', NULL) WHERE responsibility_id = %s',
+    'UPDATE crm.partner_responsibility SET valid = ''[2020-01-01,2021-01-01)'' WHERE responsibility_id = 980', 'UPDATE crm.partner_responsibility SET customer_id = NULL, territory = ''nowhere'' WHERE responsibility_id = %s',
+    'UPDATE crm.partner_responsibility SET product = ''tools'' WHERE responsibility_id = %s', 'UPDATE crm.partner_responsibility SET duty = ''accountable: retain'' WHERE responsibility_id = %s',
+    'UPDATE crm.partner_responsibility SET duty = ''informed: collect, retain'' WHERE responsibility_id = %s', 'UPDATE crm.partner_responsibility SET duty = ''accountable: collect, retain via fax'' WHERE responsibility_id = %s']) AS q;
+SELECT lives_ok(format('UPDATE crm.partner_responsibility SET valid = tstzrange(lower(valid), ''2999-01-01''), partner_id = 902 WHERE responsibility_id = %s', new), 'the new one may end, or be another partner''s') FROM passed;
+SELECT throws_ok(format('SELECT crm.accept_handover(%s, 903)', h), '23514', NULL, 'it is not accepted twice') FROM passed;
+SELECT throws_ok(format('SELECT crm.decline_handover(%s, 903, ''x'')', h), '23514', NULL, 'or declined after that') FROM passed;
+SELECT throws_ok($$ SELECT crm.accept_handover(crm.offer_handover(981, 901, 903, clock_timestamp() + interval '1 microsecond'), 903) $$, '23514', NULL, 'nor after its time, by the clock and not by the transaction''s time');
+SELECT throws_ok($$ SELECT crm.accept_handover(crm.offer_handover(981, 901, 908, '2999-01-01'), 908) $$, '23514', 'the contract of partner 908 is not in force', 'nor by whom no contract binds');
+CREATE TEMP TABLE late AS SELECT crm.offer_handover(981, 901, 903, '2999-01-01') AS h;
+UPDATE crm.partner_responsibility SET valid = tstzrange('2020-01-01', clock_timestamp()) WHERE responsibility_id = 981;
+SELECT throws_ok(format('SELECT crm.accept_handover(%s, 903)', h), '23514', 'partner 901 is not accountable by responsibility 981 now', 'nor of a responsibility that has ended') FROM late;
+SELECT lives_ok($$ SELECT crm.accept_handover(crm.offer_handover(982, 901, 902, '2999-01-01'), 902) $$, 'one until infinity is handed over');
+SELECT is_empty($$ SELECT h.handover_id FROM crm.handover AS h JOIN crm.partner_responsibility AS o USING (responsibility_id) JOIN crm.partner_responsibility AS n ON n.responsibility_id = h.new_responsibility_id
+    WHERE h.status = 'accepted' AND upper(o.valid) IS DISTINCT FROM lower(n.valid) $$, 'no hand-over has a gap');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -89,6 +89,8 @@ my $said = $node->safe_psql('partner', "SELECT string_agg(format('%s %s: %s', wh
 note($said);
 is($node->safe_psql('partner', 'SELECT count(*) FROM public.held AS a JOIN public.held AS b USING (customer, territory, segment, product, duty, channel) WHERE a.responsibility_id < b.responsibility_id AND a.valid && b.valid'),
 	0, 'never two accountable for one duty, channel, scope and instant');
+is($node->safe_psql('partner', 'SELECT count(*) FROM crm.handover AS h JOIN crm.partner_responsibility AS o USING (responsibility_id) JOIN crm.partner_responsibility AS n ON n.responsibility_id = h.new_responsibility_id WHERE upper(o.valid) IS DISTINCT FROM lower(n.valid)'),
+	0, 'no hand-over with a gap or an overlap, whatever was changed afterwards');
 cmp_ok($node->safe_psql('partner', "SELECT count(*) FROM public.outcome WHERE what = 'insert' AND state = '23P01'"), '>', 20, 'many wanted what was taken');
 cmp_ok($node->safe_psql('partner', "SELECT count(*) FROM public.outcome WHERE what = 'insert' AND state IS NULL"), '>', 20, 'and many did not');
 unlike(slurp_file($node->logfile), qr/ 40P01 |deadlock detected/, 'nobody deadlocked');
