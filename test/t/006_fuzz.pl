@@ -29,7 +29,7 @@ UNION ALL SELECT crm.buying_history('1970-01-01 23:59:59.999999+00', 0::numeric)
 SQL
 	email_address => <<'SQL',
 VALUES ('jane.doe@example.com'), ('J@b.de'), ('"quo ted"@example.org'), ('pelé@bücher.example'), ('x+y_z@sub.sub.example.co.uk'), ('a@xn--bcher-kva.example'), ('a@xn--zva.example'),
-    (U&'"e\005c\0300x\0301 y"@e\0301.example')
+    (U&'"e\005c\005c\0300x\0301 y"@e\0301.example')
 SQL
 	phone_number => <<'SQL',
 VALUES ('+49301234567'), ('+12125550123'), ('+442071838750'), ('+8613812345678'), ('+39066982')
