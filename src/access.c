@@ -99,7 +99,7 @@ static CrmPlan visible_contact_point = {
 };
 
 static CrmPlan own_partner = {
-	"SELECT (crm.own_partners())[1], crm.acts_as_partner()"
+	"SELECT (crm.own_partners())[1], NOT crm.acts_for_all()"
 };
 
 /* What locked_audience() does, for all that is not simple. */

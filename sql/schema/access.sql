@@ -230,12 +230,12 @@ COMMENT ON COLUMN crm.message.audience_id IS 'derived: that of the customer';
 CREATE FUNCTION crm.sees_customer(customer_id bigint) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT NOT crm.acts_as_partner() OR EXISTS (
+    SELECT crm.acts_for_all() OR EXISTS (
         SELECT FROM crm.customer AS c JOIN crm.audience_partner AS m ON m.audience_id = c.audience_id
         WHERE c.customer_id = sees_customer.customer_id
           AND m.partner_id = ANY (crm.own_partners()) AND m.valid @> now());
 END;
-COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; all but partners'' logins see all';
+COMMENT ON FUNCTION crm.sees_customer(bigint) IS 'for functions that run as their owner: may the caller see this customer; staff and the owner see all';
 REVOKE ALL ON FUNCTION crm.sees_customer(bigint) FROM PUBLIC;
 
 CREATE FUNCTION crm.audience_customer() RETURNS trigger
@@ -509,7 +509,7 @@ BEGIN ATOMIC
     FROM crm.deal_registration AS d
     WHERE d.customer_id = customer_taken_until.customer_id AND (d.protected @> now()) IS TRUE
       AND crm.sees_customer(d.customer_id)
-      AND NOT (crm.acts_as_partner() AND d.partner_id = ANY (crm.own_partners()));
+      AND (crm.acts_for_all() OR d.partner_id <> ALL (crm.own_partners()));
 END;
 COMMENT ON FUNCTION crm.customer_taken_until(bigint) IS
     'until when a customer is taken, for some product, by a registered deal (for a partner: of another), without saying by whom or for what; null: free, or not to be seen';

@@ -45,7 +45,7 @@ CREATE TABLE crm.partner_login (
 CREATE INDEX partner_login_partner ON crm.partner_login (partner_id);
 COMMENT ON INDEX crm.partner_login_partner IS 'logins of a partner';
 COMMENT ON TABLE crm.partner_login IS 'which database roles act for which partner';
-COMMENT ON COLUMN crm.partner_login.role IS 'database role, compared with current_user';
+COMMENT ON COLUMN crm.partner_login.role IS 'database role; its members act for the partner too';
 COMMENT ON COLUMN crm.partner_login.partner_id IS 'partner that it acts for';
 GRANT SELECT ON crm.partner_login TO PUBLIC;
 ALTER TABLE crm.partner_login ENABLE ROW LEVEL SECURITY;
@@ -60,23 +60,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.own_partners() IS 'the partners that the caller acts for, itself or as a member; empty for others';
 
--- Whoever may call what asks this and is no partner is the owner or staff, who act for all.
-CREATE FUNCTION crm.acts_as_partner() RETURNS boolean
+-- Who may call what asks this does not tell who acts: a partner's login can lend its rights, by a function that runs as that
+-- login, to a role that has none. So it is said who acts for all, and whoever is not that acts for its own partners alone.
+CREATE FUNCTION crm.acts_for_all() RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM crm.partner_login AS l WHERE crm.has_role(l.role)) AND NOT crm.is_staff()
-       AND NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = crm.acting_role());
+    RETURN crm.is_staff()
+        OR pg_has_role(crm.acting_role(), (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = 'crm.partner_login'::regclass), 'USAGE')
+        OR (SELECT r.rolbypassrls FROM pg_catalog.pg_roles AS r WHERE r.rolname = crm.acting_role());
 END $$;
-COMMENT ON FUNCTION crm.acts_as_partner() IS 'is the caller the login of a partner, and neither staff nor a superuser: then it acts for its own partner alone';
+COMMENT ON FUNCTION crm.acts_for_all() IS 'is the caller staff, the owner of the tables, or one whom row security does not bind: all others act for their own partners alone, or for none';
 
 CREATE FUNCTION crm.check_acting(partner_id bigint) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF crm.acts_as_partner() AND NOT coalesce(check_acting.partner_id = ANY (crm.own_partners()), false) THEN
+    IF NOT crm.acts_for_all() AND NOT coalesce(check_acting.partner_id = ANY (crm.own_partners()), false) THEN
         RAISE insufficient_privilege USING MESSAGE = format('role "%s" does not act for partner %s', crm.acting_role(), coalesce(check_acting.partner_id::text, 'null'));
     END IF;
 END $$;
-COMMENT ON FUNCTION crm.check_acting(bigint) IS 'raises an error when the caller is the login of another partner: a partner acts for itself alone';
+COMMENT ON FUNCTION crm.check_acting(bigint) IS 'raises an error unless the caller is the login of this partner or acts for all (crm.acts_for_all())';
 
 CREATE TABLE crm.partner_supply (
     from_partner_id bigint NOT NULL REFERENCES crm.partner ON DELETE CASCADE,

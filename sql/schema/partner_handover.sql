@@ -498,7 +498,7 @@ CREATE FUNCTION crm.release_deal(deal_registration_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Another's deal is like none at all, so that its number does not tell whose it is.
-    IF crm.acts_as_partner() AND NOT EXISTS (
+    IF NOT crm.acts_for_all() AND NOT EXISTS (
         SELECT FROM crm.deal_registration AS d
         WHERE d.deal_registration_id = release_deal.deal_registration_id AND d.partner_id = ANY (crm.own_partners())) THEN
         RAISE insufficient_privilege USING MESSAGE = format('role "%s" has no registered deal %s', crm.acting_role(), release_deal.deal_registration_id);

@@ -244,6 +244,30 @@ SELECT matches(pg_temp.seen('crm_test_a', q), '^42501', 'refused: ' || q) FROM u
     'SELECT crm.contact_options(''{8002}'')', 'SELECT crm.answer_handover(1, 8102, true, NULL)', 'SELECT crm.register_deal(8102, 8001)', 'SELECT crm.offer_handover(8202, 8102, 8101)',
     'TRUNCATE crm.interaction']) AS q;
 SELECT matches(pg_temp.seen('crm_test_a', 'SELECT crm.register_deal(8101, 8003)'), '^23P01 customer 8003 is taken until [-0-9: .+]+$', 'a conflict is masked: taken until, not by whom');
+
+-- What a login may call it can lend, by a function that runs as itself; the rights of the one who acts count even so.
+CREATE SCHEMA crm_test_lent;
+CREATE FUNCTION crm_test_lent.ask(query text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE query INTO result;
+    RETURN result;
+END $$;
+ALTER FUNCTION crm_test_lent.ask(text) OWNER TO crm_test_a;
+GRANT USAGE ON SCHEMA crm_test_lent TO PUBLIC;
+CREATE FUNCTION pg_temp.lent(who name, query text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.seen(who, format('SELECT crm_test_lent.ask(%L)', query)) $$;
+SELECT is(pg_temp.lent('crm_test_a', 'SELECT count(*) FROM crm.customer'), '2', 'lent to itself, it works');
+SELECT is(pg_temp.lent('crm_test_nobody', 'SELECT count(*) FROM crm.customer'), '0', 'lent to who has no access, it shows nobody');
+SELECT is(pg_temp.lent('crm_test_b', 'SELECT string_agg(customer_id::text, '','' ORDER BY customer_id) FROM crm.customer'), '8002,8003', 'to another partner, the other''s');
+SELECT is(pg_temp.lent(w, 'SELECT crm.customer_taken_until(8003)'), NULL, 'nor that one is taken: ' || w) FROM unnest('{crm_test_nobody,crm_test_b}'::text[]) AS w;
+SELECT isnt(pg_temp.lent('crm_test_a', 'SELECT crm.customer_taken_until(8003)'), NULL, 'which A may know');
+SELECT matches(pg_temp.lent(w, q), '^42501 role "' || w || '" (does not act for partner 810.|has no registered deal 8402)$', w || ': ' || q)
+FROM unnest('{crm_test_nobody,crm_test_b}'::text[]) AS w, unnest(ARRAY['SELECT crm.register_deal(8101, 8001)', 'SELECT crm.offer_handover(8201, 8101, 8102)',
+    'SELECT crm.accept_handover(1, 8101)', 'SELECT crm.decline_handover(1, 8101, ''no'')', 'SELECT crm.answer_handover(1, 8101, true, NULL)', 'SELECT crm.release_deal(8402)']) AS q
+WHERE NOT (w = 'crm_test_b' AND q ~ 'release');
+SELECT matches(pg_temp.lent('crm_test_nobody', $$ INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (8001, 'email', 'outbound', 'sent') RETURNING 1 $$),
+    '^42501 new row violates row-level security policy', 'nor is a fact written');
 SELECT matches(pg_temp.seen('crm_test_agent', 'SELECT crm.grant_access(''crm_test_agent'', ''admin'')'), '^42501', 'nor do staff raise themselves');
 SELECT matches(pg_temp.seen('crm_test_agent', 'UPDATE crm.customer SET audience_id = NULL'), '^42501', 'or move customers by hand');
 SELECT matches(pg_temp.seen('crm_test_reader', 'UPDATE crm.customer SET name = ''x'''), '^42501', 'readers read');
