@@ -48,8 +48,10 @@ typedef struct KnownCustomer
 	bool		filled;
 } KnownCustomer;
 
-#define KNOWN_CUSTOMERS 1024	/* a power of two */
-#define KNOWN_AUDIENCES 256		/* another */
+/* Powers of two: customers that a command keeps at first and at most (4 MB), and audiences. */
+#define KNOWN_CUSTOMERS 256
+#define KNOWN_CUSTOMERS_MAX 262144
+#define KNOWN_AUDIENCES 256
 
 /*
  * What a command has learnt.  Within one command of one subtransaction the
@@ -60,7 +62,9 @@ typedef struct Known
 {
 	CommandId	command;
 	SubTransactionId subtransaction;
-	KnownCustomer customers[KNOWN_CUSTOMERS];
+	KnownCustomer *customers;	/* by the low bits of the key */
+	uint32		size;
+	uint32		displaced;		/* customers that lost their place to others since there was this room */
 	int32		audiences[KNOWN_AUDIENCES];	/* whose customers the caller sees; 0: free */
 } Known;
 
@@ -215,8 +219,34 @@ look_at_policies(AudienceColumns *columns, Oid user, bool *all, bool *by_audienc
 static void
 forget_known(AudienceColumns *columns)
 {
-	if (columns->known != NULL)
-		memset(columns->known, 0, sizeof(Known));
+	Known	   *known = columns->known;
+
+	if (known == NULL)
+		return;
+	if (known->size > KNOWN_CUSTOMERS)
+	{
+		known->customers = repalloc(known->customers, KNOWN_CUSTOMERS * sizeof(KnownCustomer));
+		known->size = KNOWN_CUSTOMERS;
+	}
+	memset(known->customers, 0, known->size * sizeof(KnownCustomer));
+	memset(known->audiences, 0, sizeof(known->audiences));
+	known->displaced = 0;
+}
+
+/* More room, when as many customers have lost their place as there are places. */
+static void
+keep_more(Known *known)
+{
+	uint32		size = known->size * 4;
+	KnownCustomer *customers = MemoryContextAllocZero(GetMemoryChunkContext(known), size * sizeof(KnownCustomer));
+
+	for (uint32 i = 0; i < known->size; i++)
+		if (known->customers[i].filled)
+			customers[known->customers[i].customer & (size - 1)] = known->customers[i];
+	pfree(known->customers);
+	known->customers = customers;
+	known->size = size;
+	known->displaced = 0;
 }
 
 /*
@@ -271,20 +301,31 @@ known_customer(FunctionCallInfo fcinfo, AudienceColumns *columns, int64 customer
 {
 	CommandId	command = GetCurrentCommandId(false);
 	SubTransactionId subtransaction = GetCurrentSubTransactionId();
-	KnownCustomer *known;
+	Known	   *known = columns->known;
+	KnownCustomer *place;
 
 	if (columns->rows++ == 0)
 		return NULL;
-	if (columns->known == NULL)
-		columns->known = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Known));
-	else if (columns->known->command != command || columns->known->subtransaction != subtransaction)
+	if (known == NULL)
+	{
+		known = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Known));
+		known->customers = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, KNOWN_CUSTOMERS * sizeof(KnownCustomer));
+		known->size = KNOWN_CUSTOMERS;
+		columns->known = known;
+	}
+	else if (known->command != command || known->subtransaction != subtransaction)
 		forget_known(columns);
-	columns->known->command = command;
-	columns->known->subtransaction = subtransaction;
-	known = &columns->known->customers[customer & (KNOWN_CUSTOMERS - 1)];
-	if (known->filled && known->customer != customer)
-		known->filled = false;
-	return known;
+	known->command = command;
+	known->subtransaction = subtransaction;
+	if (known->displaced >= known->size && known->size < KNOWN_CUSTOMERS_MAX)
+		keep_more(known);
+	place = &known->customers[customer & (known->size - 1)];
+	if (place->filled && place->customer != customer)
+	{
+		place->filled = false;
+		known->displaced++;
+	}
+	return place;
 }
 
 /* Refuses a fact that names what its writer may not see; there is no saying whether there is such a thing. */
