@@ -66,9 +66,11 @@ COMMENT ON COLUMN crm.channel_preference.prior_success IS 'successes that the pr
 COMMENT ON COLUMN crm.channel_preference.prior_failure IS 'failures that the prior is worth';
 
 -- The window is ordered so that the best comes first; scores are read again for the best alone. What is asked of the others
--- (arrays, the next best) is computed only where a query selects it. The prior is that of crm.customer_prior, made here from its parts:
--- features once for each customer, not for each of his channels, and what belongs to a channel by a left join, of which the planner
--- expects as many rows as there are; of an inner one with what comes out of a DISTINCT it expects a twentieth, and then probes where it should hash.
+-- (arrays, the next best) is computed only where a query selects it. The prior is that of crm.customer_prior, made here from its
+-- parts: features once for each customer, not for each of his channels, and what belongs to a channel by a left join, of which the
+-- planner expects as many rows as there are; of an inner one with what comes out of a DISTINCT it expects a twentieth, and then
+-- probes where it should hash. The inner orders keep the subqueries apart: features are merged while the permissions are still
+-- sorted, and what is sorted for the window is the value, not the weights that it is made of.
 CREATE VIEW crm.best_channel WITH (security_invoker = true) AS
 SELECT s.customer_id,
        s.channel::text AS channel,
@@ -104,25 +106,28 @@ FROM (SELECT q.*,
                    a.a AS prior_success, a.b AS prior_failure, t.score, v.response_value, y.unit_cost,
                    v.response_value * coalesce(crm.score_mean(t.score, a.a, a.b, now()), a.a / (a.a + a.b)) - y.unit_cost AS value,
                    greatest(t.last_outbound_at, t.last_inbound_at) AS last_contact_at
-            FROM crm.contact_permission AS m
-            -- A DISTINCT, so that it stays a relation of its own, with one row for each customer, also of one.
-            JOIN (SELECT DISTINCT ON (c.customer_id) c.customer_id,
-                         CASE WHEN EXISTS (SELECT FROM crm.channel_prior AS e WHERE e.is_current AND e.method = 'regression')
-                              THEN (SELECT crm.feature_values(f) FROM crm.customer_feature AS f WHERE f.customer_id = c.customer_id) END AS features
-                  FROM crm.customer AS c
-                  ORDER BY c.customer_id) AS f ON f.customer_id = m.customer_id
+            FROM (SELECT p.customer_id, p.channel, p.contact_point_id, p.consent_id, f.features
+                  FROM crm.contact_permission AS p
+                  -- A DISTINCT, so that it stays a relation of its own, with one row for each customer, also of one.
+                  JOIN (SELECT DISTINCT ON (c.customer_id) c.customer_id,
+                               CASE WHEN EXISTS (SELECT FROM crm.channel_prior AS e WHERE e.is_current AND e.method = 'regression')
+                                    THEN (SELECT crm.feature_values(f) FROM crm.customer_feature AS f WHERE f.customer_id = c.customer_id) END AS features
+                        FROM crm.customer AS c
+                        ORDER BY c.customer_id) AS f ON f.customer_id = p.customer_id
+                  WHERE p.purpose = 'marketing'
+                  ORDER BY p.customer_id, p.channel) AS m
             LEFT JOIN (SELECT y.channel, y.unit_cost::double precision AS unit_cost, y.prior_success, y.prior_failure FROM crm.channel_policy AS y) AS y
                 ON y.channel = m.channel
             LEFT JOIN crm.channel_prior AS r ON r.channel = m.channel AND r.is_current
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN r.method = 'regression' THEN greatest(r.strength * crm.beta_regression_mean(r.weights, f.features, r.means), 0.05)
+                SELECT CASE WHEN r.method = 'regression' THEN greatest(r.strength * crm.beta_regression_mean(r.weights, m.features, r.means), 0.05)
                             ELSE coalesce(r.prior_success, y.prior_success) END AS a,
-                       CASE WHEN r.method = 'regression' THEN greatest(r.strength * (1 - crm.beta_regression_mean(r.weights, f.features, r.means)), 0.05)
+                       CASE WHEN r.method = 'regression' THEN greatest(r.strength * (1 - crm.beta_regression_mean(r.weights, m.features, r.means)), 0.05)
                             ELSE coalesce(r.prior_failure, y.prior_failure) END AS b) AS a
             CROSS JOIN (SELECT v.response_value::double precision AS response_value
                         FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
             LEFT JOIN crm.customer_channel AS t ON t.customer_id = m.customer_id AND t.channel = m.channel
-            WHERE m.purpose = 'marketing') AS q
+            ORDER BY m.customer_id, value DESC, m.channel) AS q
       WINDOW best AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel),
              everything AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel
                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS s
