@@ -15,7 +15,7 @@ CREATE TABLE crm.partner (
     name text NOT NULL UNIQUE CHECK (name <> ''),
     position text NOT NULL REFERENCES crm.value_chain,
     tier integer NOT NULL DEFAULT 1 CHECK (tier > 0),
-    contract tstzrange NOT NULL DEFAULT tstzrange(now(), NULL) CHECK (NOT isempty(contract)),
+    contract tstzrange NOT NULL DEFAULT '(,)' CHECK (NOT isempty(contract)),
     country text CHECK (country ~ '^[A-Z]{2}$'),
     region text,
     time_zone text NOT NULL DEFAULT 'UTC' CONSTRAINT partner_time_zone CHECK (isfinite(timezone(time_zone, timestamptz '2000-01-01 00:00+00'))),
@@ -28,7 +28,7 @@ COMMENT ON COLUMN crm.partner.partner_id IS 'key';
 COMMENT ON COLUMN crm.partner.name IS 'name of the company';
 COMMENT ON COLUMN crm.partner.position IS 'where it stands in the value chain';
 COMMENT ON COLUMN crm.partner.tier IS 'its tier, 1 the highest';
-COMMENT ON COLUMN crm.partner.contract IS 'when its contract is in force';
+COMMENT ON COLUMN crm.partner.contract IS 'when its contract is in force: outside of it the partner answers for nobody and sees nobody. Always, unless it is said';
 COMMENT ON COLUMN crm.partner.country IS 'country that it works in (ISO 3166-1 alpha-2); its holidays and working hours hold';
 COMMENT ON COLUMN crm.partner.region IS 'region of the country, where holidays differ by region';
 COMMENT ON COLUMN crm.partner.time_zone IS 'time zone (IANA name) of its working hours';
@@ -201,32 +201,35 @@ CREATE TRIGGER partner_responsibility_delete BEFORE DELETE ON crm.partner_respon
 COMMENT ON TRIGGER partner_responsibility_delete ON crm.partner_responsibility IS 'sessions that delete responsibilities wait in line, but not those that delete customers';
 
 -- Which responsibilities reach which customers: by name, by territory, by segment, or everywhere; by segment while the
--- customer was in it. The planner expands these two functions in place, so that a filter on the customer goes to the
+-- customer was in it, and all while the partner's contract was in force. The planner expands these two functions in place, so that a filter on the customer goes to the
 -- indexes. IS TRUE keeps the time away from those of the constraints, which hold all that is valid now.
 CREATE FUNCTION crm.responsibility_reach()
     RETURNS TABLE (customer_id bigint, responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange,
                    by_customer boolean, depth integer, segment_depth integer)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
 BEGIN ATOMIC
-    SELECT r.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, true, 0, 0
+    SELECT r.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid * w.contract, true, 0, 0
     FROM crm.partner_responsibility AS r
+    JOIN crm.partner AS w ON w.partner_id = r.partner_id
     WHERE r.customer_id IS NOT NULL
     UNION ALL
-    SELECT c.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid, false, p.depth::integer - 1, 0
+    SELECT c.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid * w.contract, false, p.depth::integer - 1, 0
     FROM crm.customer AS c
     LEFT JOIN crm.customer_territory AS t ON t.customer_id = c.customer_id
     CROSS JOIN LATERAL unnest(crm.path_prefixes(coalesce(t.territory::text, ''))) WITH ORDINALITY AS p (path, depth)
     JOIN crm.partner_responsibility AS r ON r.customer_id IS NULL AND r.segment IS NULL AND coalesce(r.territory::text, '') = p.path
+    JOIN crm.partner AS w ON w.partner_id = r.partner_id
     UNION ALL
-    SELECT m.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid * m.valid, false, coalesce(@ltree@.nlevel(r.territory), 0), p.depth::integer - 1
+    SELECT m.customer_id, r.responsibility_id, r.partner_id, r.product, r.duty, r.valid * m.valid * w.contract, false, coalesce(@ltree@.nlevel(r.territory), 0), p.depth::integer - 1
     FROM crm.segment_member AS m
     JOIN crm.segment AS s ON s.segment_id = m.segment_id
     CROSS JOIN LATERAL unnest(crm.path_prefixes(s.path::text)) WITH ORDINALITY AS p (path, depth)
     JOIN crm.partner_responsibility AS r ON r.segment IS NOT NULL AND r.segment::text = p.path
+    JOIN crm.partner AS w ON w.partner_id = r.partner_id
     LEFT JOIN crm.customer_territory AS t ON t.customer_id = m.customer_id
     WHERE m.in_tree AND (r.territory IS NULL OR r.territory OPERATOR(@ltree@.@>) t.territory);
 END;
-COMMENT ON FUNCTION crm.responsibility_reach() IS 'every customer with every responsibility that reaches it, in any role, at any time: by name, by territory and segment (and how deep these are) or everywhere; by segment while he was in it';
+COMMENT ON FUNCTION crm.responsibility_reach() IS 'every customer with every responsibility that reaches it, in any role, at any time: by name, by territory and segment (and how deep these are) or everywhere; by segment while he was in it. valid is empty where the partner''s contract was not in force meanwhile';
 
 CREATE FUNCTION crm.applicable_responsibility(customer_id bigint, at timestamptz)
     RETURNS TABLE (responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange,
@@ -295,16 +298,20 @@ COMMENT ON VIEW crm.responsibility_gap IS 'required duties of customers that nob
 
 CREATE VIEW crm.responsibility_overlap WITH (security_invoker) AS
     SELECT a.responsibility_id, b.responsibility_id AS other_responsibility_id, a.partner_id, b.partner_id AS other_partner_id,
-           (a.duty OPERATOR(crm.*) b.duty)::text AS common, lower(a.valid * b.valid) AS valid_from, upper(a.valid * b.valid) AS valid_until
+           (a.duty OPERATOR(crm.*) b.duty)::text AS common, lower(v.valid) AS valid_from, upper(v.valid) AS valid_until
     FROM crm.partner_responsibility AS a
     JOIN crm.partner_responsibility AS b ON a.responsibility_id < b.responsibility_id AND a.partner_id <> b.partner_id
         AND a.duty OPERATOR(crm.&&) b.duty AND a.valid && b.valid
         AND (a.customer_id IS NULL OR b.customer_id IS NULL OR a.customer_id = b.customer_id)
         AND (a.product IS NULL OR b.product IS NULL OR a.product OPERATOR(@ltree@.@>) b.product OR b.product OPERATOR(@ltree@.@>) a.product)
+    JOIN crm.partner AS ap ON ap.partner_id = a.partner_id
+    JOIN crm.partner AS bp ON bp.partner_id = b.partner_id
+    CROSS JOIN LATERAL (SELECT a.valid * b.valid * ap.contract * bp.contract AS valid) AS v
     LEFT JOIN crm.customer_territory AS t ON t.customer_id = coalesce(a.customer_id, b.customer_id)
     LEFT JOIN crm.segment_member AS m ON m.customer_id = coalesce(a.customer_id, b.customer_id) AND m.in_tree AND upper_inf(m.valid)
     LEFT JOIN crm.segment AS s ON s.segment_id = m.segment_id
-    WHERE CASE WHEN a.customer_id IS NOT NULL AND b.customer_id IS NOT NULL THEN true
+    WHERE NOT isempty(v.valid)
+      AND CASE WHEN a.customer_id IS NOT NULL AND b.customer_id IS NOT NULL THEN true
                -- One by name: the other's territory and segment must hold the customer.
                WHEN a.customer_id IS NOT NULL OR b.customer_id IS NOT NULL THEN
                    coalesce(coalesce(a.territory, b.territory) OPERATOR(@ltree@.@>) t.territory, coalesce(a.territory, b.territory) IS NULL)
@@ -320,8 +327,8 @@ COMMENT ON COLUMN crm.customer_responsibility.product IS 'for this product and a
 COMMENT ON COLUMN crm.customer_responsibility.partner_id IS 'accountable partner';
 COMMENT ON COLUMN crm.customer_responsibility.responsibility_id IS 'responsibility that says so';
 COMMENT ON COLUMN crm.customer_responsibility.channels IS 'channels over which it is this partner; empty: all';
-COMMENT ON COLUMN crm.customer_responsibility.valid_from IS 'when the responsibility began';
-COMMENT ON COLUMN crm.customer_responsibility.valid_until IS 'when it ends; null: open';
+COMMENT ON COLUMN crm.customer_responsibility.valid_from IS 'when the responsibility began, within the contract';
+COMMENT ON COLUMN crm.customer_responsibility.valid_until IS 'when it ends, or the contract does; null: open';
 COMMENT ON COLUMN crm.responsibility_gap.customer_id IS 'customer';
 COMMENT ON COLUMN crm.responsibility_gap.duty IS 'required duty that nobody is accountable for';
 COMMENT ON COLUMN crm.responsibility_gap.channels IS 'required channels over which nobody is; empty: all';

@@ -224,7 +224,8 @@ BEGIN
     -- The line of the writers first, then the row: the order of every statement that writes responsibilities.
     PERFORM crm.lock_responsibilities();
     PERFORM FROM crm.partner_responsibility AS r
-    WHERE r.responsibility_id = $1 AND r.partner_id = $2 AND crm.is_accountable(r.duty) AND r.valid @> $3 FOR NO KEY UPDATE;
+    WHERE r.responsibility_id = $1 AND r.partner_id = $2 AND crm.is_accountable(r.duty) AND r.valid @> $3
+      AND EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = $2 AND p.contract @> $3) FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE check_violation USING MESSAGE = format('partner %s is not accountable by responsibility %s now', $2, $1),
             SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
@@ -480,6 +481,10 @@ BEGIN
     -- Of customers that are not its own a partner does not learn whether there are such.
     IF NOT crm.sees_customer($2) THEN
         RAISE insufficient_privilege USING MESSAGE = 'new row violates row-level security policy for table "deal_registration"';
+    END IF;
+    IF EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = $1 AND NOT p.contract @> clock_timestamp()) THEN
+        RAISE check_violation USING MESSAGE = format('the contract of partner %s is not in force', $1),
+            SCHEMA = 'crm', TABLE = 'deal_registration', CONSTRAINT = 'deal_registration_in_contract';
     END IF;
     -- In line before looking, and masked: neither the other's product nor its partner shows.
     PERFORM pg_advisory_xact_lock(hashtextextended('crm.deal_registration', 815));

@@ -71,6 +71,20 @@ SELECT lives_ok($$ INSERT INTO crm.partner_responsibility (partner_id, customer_
     UNION ALL SELECT 904, 902, 'consulted: sell' $$, 'several scopes in one statement');
 SELECT ok(EXISTS (SELECT FROM crm.responsibility_overlap WHERE responsibility_id = 902 AND other_responsibility_id = 903), 'overlapping scopes of different specificity are shown');
 
+-- Outside of its contract a partner answers for nobody; the next wider scope does, or there is a gap.
+UPDATE crm.partner SET contract = '[2020-06-01,2021-01-01)' WHERE partner_id = 903;
+SELECT is(crm.responsible_partner(901, 'sell'), 902::bigint, 'after the end of a contract the next wider scope answers');
+SELECT is(crm.responsible_partner(901, 'sell', '2020-07-01'), 903::bigint, 'what was so while it ran stays so');
+SELECT is(crm.responsible_partner(901, 'sell', '2020-03-01'), 902::bigint, 'nor does it answer before its contract began');
+SELECT is_empty('SELECT FROM crm.customer_responsibility WHERE partner_id = 903', 'by the view neither');
+SELECT is((SELECT channels FROM crm.responsibility_gap WHERE customer_id = 901 AND duty = 'collect'), 'email', 'what it alone did over a channel is a gap');
+SELECT results_eq('SELECT valid_from, valid_until FROM crm.responsibility_overlap WHERE responsibility_id = 902 AND other_responsibility_id = 903',
+    $$ VALUES ('2020-06-01'::timestamptz, '2021-01-01'::timestamptz) $$, 'scopes meet while the contracts run');
+SELECT throws_ok($$ SELECT crm.offer_handover(903, 903, 901, now() + interval '1 day') $$, '23514', NULL, 'who is out of contract hands nothing over');
+SELECT throws_ok($$ SELECT crm.register_deal(903, 901) $$, '23514', 'the contract of partner 903 is not in force', 'and registers no deal');
+UPDATE crm.partner SET contract = '[2020-01-01,)' WHERE partner_id = 903;
+SELECT is(crm.responsible_partner(901, 'sell'), 903::bigint, 'a contract that is prolonged counts at once');
+
 -- Hand-over
 SELECT throws_ok($$ SELECT crm.offer_handover(903, 904, 901, now() + interval '1 day') $$, '23514', NULL, 'only the accountable partner offers');
 CREATE TEMP TABLE h AS SELECT crm.offer_handover(903, 903, 904, now() + interval '1 day') AS id;

@@ -125,7 +125,7 @@ is($node->safe_psql('partner', q{SELECT string_agg(range_agg::text, ' ') FROM (S
 	'', 'each customer has had somebody all the time');
 
 # The most specific scope, resolved by the extension, against a plain reading of the rule: customer, product depth, territory
-# depth, segment depth, where the customer was in the segment then. Scopes of all kinds, customers who moved.
+# depth, segment depth, where the customer was in the segment then. Scopes of all kinds, customers who moved, contracts that begin and end.
 $node->safe_psql('partner', <<SQL);
 SELECT setseed(@{[ ($seed % 997) / 997 ]});
 TRUNCATE crm.handover, crm.partner_responsibility CASCADE;
@@ -145,6 +145,8 @@ DO \$\$ BEGIN FOR i IN 1 .. 400 LOOP
     EXCEPTION WHEN exclusion_violation THEN NULL;
     END;
 END LOOP; END \$\$;
+UPDATE crm.partner SET contract = tstzrange('2026-02-10', '2026-09-20') WHERE partner_id = 2;
+UPDATE crm.partner SET contract = tstzrange(NULL, '2026-06-01') WHERE partner_id = 3;
 CREATE TABLE public.question AS
 SELECT c AS customer_id, d AS duty, p AS product, h::crm.channel AS channel, timestamptz '2026-01-15' + t * interval '67 days' AS at
 FROM generate_series(1, 60) AS c, unnest('{sell,service,market}'::text[]) AS d, unnest('{NULL,tools,tools.saws.big}'::text[]) AS p, unnest('{phone,fax,letter}'::text[]) AS h, generate_series(0, 4) AS t;
@@ -152,7 +154,7 @@ CREATE TABLE public.expected AS
 SELECT q.*, (SELECT r.partner_id FROM crm.partner_responsibility AS r
              LEFT JOIN crm.customer_territory AS t ON t.customer_id = q.customer_id
              LEFT JOIN LATERAL (SELECT s.path FROM crm.segment_member AS m JOIN crm.segment AS s USING (segment_id) WHERE m.customer_id = q.customer_id AND m.valid \@> q.at) AS g ON true
-             WHERE r.valid \@> q.at AND r.duty::text LIKE 'accountable:%' AND split_part(r.duty::text, ' via ', 1) LIKE '%' || q.duty || '%'
+             WHERE r.valid \@> q.at AND (SELECT w.contract FROM crm.partner AS w WHERE w.partner_id = r.partner_id) \@> q.at AND r.duty::text LIKE 'accountable:%' AND split_part(r.duty::text, ' via ', 1) LIKE '%' || q.duty || '%'
                AND (r.duty::text NOT LIKE '% via %' OR split_part(r.duty::text, ' via ', 2) LIKE '%' || q.channel || '%')
                AND (r.customer_id IS NULL OR r.customer_id = q.customer_id)
                AND (r.territory IS NULL OR t.territory <\@ r.territory) AND (r.segment IS NULL OR g.path <\@ r.segment)
