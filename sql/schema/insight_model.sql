@@ -140,6 +140,10 @@ CREATE FUNCTION crm.fit_kind(kind text, "currency" text, peer_group text, as_of 
 DECLARE
     fit crm.fitted_model;
 BEGIN
+    IF kind NOT IN ('gamma_gamma', 'nbd', 'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'bg_cnbd', 'mbg_cnbd') OR kind IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('"%s" is no kind of model', kind),
+            HINT = 'There are nbd, bg_nbd, mbg_nbd, pareto_nbd, bg_cnbd, mbg_cnbd and gamma_gamma.';
+    END IF;
     EXECUTE format($q$
         SELECT (f).* FROM (
             SELECT %s AS f FROM crm.histories_as_of($1) AS h %s

@@ -120,5 +120,6 @@ SELECT is((SELECT reason FROM crm.churn_risk), 'bought once, 50 days ago', 'and 
 SELECT is(current_setting('application_name') ~ 'crm.fit', false, 'the session has its name back');
 SELECT is((SELECT count(*) FROM crm.fit_progress), 0::bigint, 'nothing is running');
 
+SELECT throws_ok($$ SELECT crm.fit_kind('oracle', 'EUR', NULL, now()) $$, '22023', '"oracle" is no kind of model', 'a kind of model must be one');
 SELECT * FROM finish();
 ROLLBACK;
