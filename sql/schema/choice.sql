@@ -235,7 +235,14 @@ CREATE FUNCTION crm.choose_channels(customer_ids bigint[], purpose text DEFAULT 
 #variable_conflict use_column
 DECLARE
     base bigint := coalesce(choose_channels.seed, (random() * 9007199254740991)::bigint);
+    missing text;
 BEGIN
+    SELECT u.customer_id::text INTO missing FROM unnest(choose_channels.customer_ids) AS u (customer_id)
+    WHERE u.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = u.customer_id) LIMIT 1;
+    IF FOUND THEN
+        RAISE foreign_key_violation USING MESSAGE = format('customer %s does not exist', missing),
+            SCHEMA = 'crm', TABLE = 'contact_decision', CONSTRAINT = 'contact_decision_customer_id_fkey';
+    END IF;
     RETURN QUERY
     WITH policy AS MATERIALIZED (
         SELECT c.response_value::double precision AS response_value, c.gamma

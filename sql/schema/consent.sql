@@ -468,7 +468,7 @@ DECLARE
 BEGIN
     SELECT * INTO objection FROM crm.consent AS k WHERE k.consent_id = lift_objection.consent_id;
     IF objection.status IS DISTINCT FROM 'objected' THEN
-        RAISE no_data_found USING MESSAGE = format('entry %s is not an objection', consent_id);
+        RAISE no_data_found USING MESSAGE = format('entry %s is not an objection', coalesce(lift_objection.consent_id::text, 'null'));
     END IF;
     IF coalesce(evidence, '') = '' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'an objection is taken back by the customer alone: say in evidence what shows it';

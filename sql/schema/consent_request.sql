@@ -54,6 +54,9 @@ REVOKE ALL ON FUNCTION crm.contact_digest(crm.channel, text) FROM PUBLIC;
 CREATE FUNCTION crm.suppress(channel crm.channel, address text, reason text DEFAULT 'objected') RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF channel IS NULL OR address IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'what is suppressed must be an address of a channel, neither of them null';
+    END IF;
     -- Who is about to send there comes before us, or sees it.
     PERFORM FROM crm.contact_point AS p
     WHERE p.canonical = crm.canonical_contact(suppress.channel, suppress.address) AND p.channel = suppress.channel
@@ -120,7 +123,7 @@ DECLARE
 BEGIN
     SELECT * INTO point FROM crm.contact_point AS p WHERE p.contact_point_id = request_opt_in.contact_point_id;
     IF point IS NULL THEN
-        RAISE no_data_found USING MESSAGE = format('contact point %s does not exist', contact_point_id);
+        RAISE no_data_found USING MESSAGE = format('contact point %s does not exist', coalesce(request_opt_in.contact_point_id::text, 'null'));
     END IF;
     IF valid_for IS NULL OR valid_for <= '0' OR valid_for > '90 days' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'a request for consent must be valid for more than nothing and at most 90 days';

@@ -224,6 +224,11 @@ CREATE FUNCTION crm.contact_options(customer_ids bigint[], purpose text DEFAULT 
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
+    IF coalesce(contact_options.purpose, '') = '' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a contact must have a purpose';
+    ELSIF NOT coalesce(isfinite(contact_options.at), false) THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('the time of a contact must be finite, not %s', coalesce(contact_options.at::text, 'null'));
+    END IF;
     RETURN QUERY
     SELECT k.customer_id, k.channel, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at
     FROM (SELECT array_agg(p.customer_id) AS customers, array_agg(p.channel) AS channels,
@@ -274,6 +279,8 @@ BEGIN
             RAISE check_violation USING
                 MESSAGE = format('a message begins as ready, not as %s', new.status),
                 SCHEMA = 'crm', TABLE = 'message', COLUMN = 'status', CONSTRAINT = 'message_status';
+        ELSIF new.customer_id IS NULL OR new.channel IS NULL OR coalesce(new.purpose, '') = '' THEN
+            RETURN new;             -- which the constraints of these columns refuse, and say so
         END IF;
         new.address := NULL; new.leased_until := NULL; new.token := 0; new.worker := NULL; new.attempts := 0;
         new.begun_at := NULL; new.finished_at := NULL; new.last_error := NULL; new.refusal := NULL;

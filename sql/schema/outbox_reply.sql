@@ -106,6 +106,9 @@ CREATE FUNCTION crm.unsubscribe(token text, evidence text DEFAULT NULL) RETURNS 
 DECLARE
     of crm.message;
 BEGIN
+    IF token IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'this is not a token for unsubscribing';
+    END IF;
     SELECT * INTO of FROM crm.message AS m WHERE m.message_id = crm.unsubscribe_message(token);
     IF NOT FOUND THEN
         RAISE no_data_found USING MESSAGE = 'the message that this token stands in is gone';

@@ -374,7 +374,7 @@ BEGIN
     SELECT * INTO found FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
     IF found.status IS DISTINCT FROM 'unknown' THEN
         RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('message %s is not unknown', message_id), DETAIL = format('It is %s.', coalesce(found.status, 'not there'));
+            MESSAGE = format('message %s is not unknown', coalesce(message_id::text, 'null')), DETAIL = format('It is %s.', coalesce(found.status, 'not there'));
     END IF;
     UPDATE crm.message AS m SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END
     WHERE m.message_id = resolve_message.message_id;

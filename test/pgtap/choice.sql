@@ -139,5 +139,23 @@ SELECT results_eq('SELECT customer_id, contacted, answered, reward FROM crm.deci
                   'an answer counts for the newest decision before it, within the window; what was not carried out for nothing');
 SELECT is((SELECT (crm.policy_value(reward, propensity, 1)).n FROM crm.decision_outcome WHERE customer_id > 500), 4::bigint, 'and can be judged');
 
+-- What was wrong is said
+INSERT INTO crm.customer (customer_id, name) VALUES (9901, 'Asked');
+SELECT throws_ok(q, e, m, q) FROM (VALUES
+    ('SELECT crm.choose_channel(9901, NULL)', '22023', 'a contact must have a purpose'), ('SELECT crm.choose_channel(9901, '''')', '22023', 'a contact must have a purpose'),
+    ('SELECT crm.choose_channel(9901, ''marketing'', NULL)', '22023', 'the time of a contact must be finite, not null'),
+    ('SELECT crm.choose_channel(9901, ''marketing'', ''infinity'')', '22023', 'the time of a contact must be finite, not infinity'),
+    ('SELECT crm.choose_channel(999999999)', '23503', 'customer 999999999 does not exist'),
+    ('SELECT crm.choose_channels(''{9901,999999999}'')', '23503', 'customer 999999999 does not exist'),
+    ('SELECT crm.contact_options(''{9901}'', ''marketing'', ''-infinity'')', '22023', 'the time of a contact must be finite, not -infinity'),
+    ('SELECT crm.contact_options(''{9901}'', '''')', '22023', 'a contact must have a purpose'),
+    ('SELECT crm.queue_message(9901, NULL, ''marketing'')', '23502', 'null value in column "channel" of relation "message" violates not-null constraint'),
+    ('SELECT crm.queue_message(NULL, ''email'', ''marketing'')', '23502', 'null value in column "customer_id" of relation "message" violates not-null constraint'),
+    ('SELECT crm.queue_message(9901, ''email'', '''')', '23514', 'new row for relation "message" violates check constraint "message_purpose_check"'),
+    ('SELECT crm.resolve_message(NULL, ''sent'')', '55000', 'message null is not unknown'), ('SELECT crm.lift_objection(NULL, ''x'')', 'P0002', 'entry null is not an objection'),
+    ('SELECT crm.suppress(''email'', NULL)', '22023', 'what is suppressed must be an address of a channel, neither of them null'),
+    ('SELECT crm.unsubscribe(NULL)', '22023', 'this is not a token for unsubscribing')) AS v (q, e, m);
+SELECT is_empty('SELECT FROM crm.contact_decision WHERE customer_id = 9901', 'and no decision is kept of what was refused');
+
 SELECT * FROM finish();
 ROLLBACK;
