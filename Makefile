@@ -34,6 +34,7 @@ OBJS = \
 	src/channel_prior_loss.o \
 	src/channel_prior_loss_math.o \
 	src/channel_prior_math.o \
+	src/channel_prior_rows_math.o \
 	src/channel_gap.o \
 	src/channel_gap_math.o \
 	src/history.o \

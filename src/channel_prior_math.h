@@ -80,6 +80,8 @@ typedef bool (*CrmPriorStop) (void);
 extern CrmPriorStatus crm_prior_fit(const CrmPriorRows *rows, double ridge, CrmPriorStop stop, CrmPriorFit *fit);
 extern void crm_prior_standardise(CrmPriorRows *rows, double *mean, double *deviation);
 extern bool crm_prior_slopes(const CrmPriorRows *rows, const double *theta, CrmPriorStop stop, CrmPriorSlopes *slopes);
+extern bool crm_prior_sample(const CrmPriorRows *all, int bits, double customers, CrmPriorRows *rows);
+extern void crm_prior_free_rows(CrmPriorRows *rows);
 extern uint64_t crm_prior_hash(double success, double failure, const float *feature, int features);
 extern void crm_prior_shapes(double logit, double strength, double *a, double *b);
 

@@ -1,6 +1,6 @@
-/* build: src/channel_prior_math.c src/channel_prior_loss_math.c -lm */
+/* build: src/channel_prior_math.c src/channel_prior_rows_math.c src/channel_prior_loss_math.c -lm */
 /*
- * Unit tests of channel_prior_math.c and channel_prior_loss_math.c: derivatives against finite differences,
+ * Unit tests of channel_prior_math.c, channel_prior_rows_math.c and channel_prior_loss_math.c: derivatives against finite differences,
  * the likelihood against the C library's, recovery of what data were made
  * with, independence of order and of equal rows, inputs at the edge, and the
  * prequential loss against a plain loop.
@@ -11,28 +11,7 @@
 #include <string.h>
 
 #include "channel_prior_math.h"
-
-static int	tests = 0,
-			failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%s %d - %s\n", passed ? "ok" : "not ok", ++tests, what);
-	failures += !passed;
-}
-
-/* xorshift: the same numbers everywhere */
-static uint64_t seed = 88172645463325252ULL;
-
-static double
-uniform(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return ((seed >> 11) + 0.5) / 9007199254740992.0;
-}
+#include "tap.h"
 
 static double
 normal(void)
@@ -542,6 +521,5 @@ main(void)
 	test_standardise();
 	test_shapes();
 	test_loss();
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return done_testing();
 }
