@@ -34,8 +34,16 @@ SELECT s.customer_id,
        s.last_outbound_at,
        s.last_inbound_at,
        s.prior_success,
-       s.prior_failure
-FROM (SELECT p.customer_id, p.channel,
+       s.prior_failure,
+       s.response_value * s.a / (s.a + s.b) - s.unit_cost AS expected_value,
+       (crm.probability_best(array_agg(greatest(s.a, 0.01)) OVER everything, array_agg(greatest(s.b, 0.01)) OVER everything,
+                             s.response_value, array_agg(s.unit_cost) OVER everything))
+           [row_number() OVER (PARTITION BY s.customer_id ORDER BY s.channel)] AS probability_best,
+       CASE WHEN s.observations = 0
+            THEN format('not yet tried; of customers like this one %s %% answer', round((100 * s.a / (s.a + s.b))::numeric, 1))
+            ELSE format('%s of %s recent contacts answered, older ones counting less; expected %s %%', round(s.successes::numeric, 1),
+                        round((s.successes + s.failures)::numeric, 1), round((100 * s.a / (s.a + s.b))::numeric, 1)) END AS reason
+FROM (SELECT p.customer_id, p.channel, v.response_value::double precision AS response_value, y.unit_cost::double precision AS unit_cost,
              p.a + coalesce(crm.successes(t.score, now()), 0) AS a,
              p.b + coalesce(crm.failures(t.score, now()), 0) AS b,
              coalesce(crm.successes(t.score, now()), 0) AS successes,
@@ -44,10 +52,13 @@ FROM (SELECT p.customer_id, p.channel,
              coalesce(t.interactions, 0) AS interactions,
              t.last_outbound_at, t.last_inbound_at, p.a AS prior_success, p.b AS prior_failure
       FROM crm.customer_prior AS p
+      JOIN crm.channel_policy AS y ON y.channel = p.channel
+      LEFT JOIN crm.choice_policy AS v ON v.purpose = 'marketing'
       LEFT JOIN crm.customer_channel AS t ON t.customer_id = p.customer_id AND t.channel = p.channel
       WHERE t.customer_id IS NOT NULL
          OR EXISTS (SELECT FROM crm.contact_point AS c
-                    WHERE c.customer_id = p.customer_id AND c.channel = p.channel AND c.blocked_at IS NULL)) AS s;
+                    WHERE c.customer_id = p.customer_id AND c.channel = p.channel AND c.blocked_at IS NULL)) AS s
+WINDOW everything AS (PARTITION BY s.customer_id ORDER BY s.channel ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING);
 COMMENT ON VIEW crm.channel_preference IS
     'how well each customer is reached, as of now, over each channel that was ever used or for which there is a usable contact point; what was never used is known by the prior alone';
 COMMENT ON COLUMN crm.channel_preference.customer_id IS 'customer';
@@ -64,6 +75,10 @@ COMMENT ON COLUMN crm.channel_preference.last_outbound_at IS 'newest contact tha
 COMMENT ON COLUMN crm.channel_preference.last_inbound_at IS 'newest contact that the customer began';
 COMMENT ON COLUMN crm.channel_preference.prior_success IS 'successes that the prior is worth, what customers like this one do';
 COMMENT ON COLUMN crm.channel_preference.prior_failure IS 'failures that the prior is worth';
+COMMENT ON COLUMN crm.channel_preference.expected_value IS 'mean times crm.choice_policy.response_value for marketing, less the channel''s unit cost';
+COMMENT ON COLUMN crm.channel_preference.probability_best IS
+    'probability that it is the most valuable of the customer''s channels here, permitted or not, given what is known; over a customer they add up to 1. Takes 13 to 100 microseconds each, when selected';
+COMMENT ON COLUMN crm.channel_preference.reason IS 'why, in words';
 
 -- The window is ordered so that the best comes first; scores are read again for the best alone. What is asked of the others
 -- (arrays, the next best) is computed only where a query selects it. The prior is that of crm.customer_prior, made here from its

@@ -137,6 +137,16 @@ SELECT results_eq('SELECT customer_id, contacted, answered, reward FROM crm.deci
                   'an answer counts for the newest decision before it, within the window; what was not carried out for nothing');
 SELECT is((SELECT (crm.policy_value(reward, propensity, 1)).n FROM crm.decision_outcome WHERE customer_id > 500), 4::bigint, 'and can be judged');
 
+-- What is known over every channel, permitted or not
+SELECT is_empty('SELECT customer_id, sum(probability_best) FROM crm.channel_preference GROUP BY customer_id HAVING abs(sum(probability_best) - 1) > 1e-6', 'the probabilities of being best add up to 1');
+SELECT is_empty($$ SELECT p.customer_id, p.channel FROM crm.channel_preference AS p JOIN crm.best_channel AS b USING (customer_id, channel)
+    WHERE abs(p.expected_value - b.expected_value) > 1e-9
+       OR b.channels = (SELECT count(*) FROM crm.channel_preference AS o WHERE o.customer_id = p.customer_id) AND abs(p.probability_best - b.probability_best) > 1e-9 $$,
+    'where all are permitted, as best_channel says');
+SELECT isnt_empty($$ SELECT FROM crm.best_channel AS b WHERE b.channels > 1 AND b.channels = (SELECT count(*) FROM crm.channel_preference AS o WHERE o.customer_id = b.customer_id) $$, 'there are such');
+SELECT results_eq('SELECT channel FROM crm.channel_preference WHERE customer_id = 1 AND probability_best > 0.5', 'SELECT channel FROM crm.channel_preference WHERE customer_id = 1 ORDER BY expected_value DESC LIMIT 1', 'the most valuable is likely the best');
+SELECT is_empty($$ SELECT FROM crm.channel_preference WHERE reason !~ '^(not yet tried|[0-9.]+ of [0-9.]+ recent contacts)' OR reason IS NULL $$, 'with a reason in words');
+
 -- What was wrong is said
 INSERT INTO crm.customer (customer_id, name) VALUES (9901, 'Asked');
 SELECT throws_ok(q, e, m, q) FROM (VALUES
