@@ -25,7 +25,7 @@ crm_plan(CrmPlan *statement, int nargs, const Oid *argtypes)
 	if (statement->plan != NULL)
 	{
 		if (statement->nargs == nargs &&
-			memcmp(statement->argtypes, argtypes, nargs * sizeof(Oid)) == 0)
+			(nargs == 0 || memcmp(statement->argtypes, argtypes, nargs * sizeof(Oid)) == 0))
 			return statement->plan;
 		SPI_freeplan(statement->plan);
 		statement->plan = NULL;
@@ -39,7 +39,9 @@ crm_plan(CrmPlan *statement, int nargs, const Oid *argtypes)
 		elog(ERROR, "SPI_keepplan failed: %s", statement->sql);
 	statement->plan = plan;
 	statement->nargs = nargs;
-	memcpy(statement->argtypes, argtypes, nargs * sizeof(Oid));
+	/* A statement without parameters has no array of types. */
+	if (nargs > 0)
+		memcpy(statement->argtypes, argtypes, nargs * sizeof(Oid));
 	return plan;
 }
 

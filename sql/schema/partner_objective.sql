@@ -73,7 +73,10 @@ CREATE FUNCTION crm.partner_credit(period tstzrange, credit text DEFAULT 'respon
 BEGIN ATOMIC
     WITH bought AS MATERIALIZED (
         SELECT p.purchase_id, p.customer_id, p.purchased_at, p.currency, p.amount, p.partner_id,
-               CASE WHEN p.product ~ '^[A-Za-z0-9_]{1,255}(\.[A-Za-z0-9_]{1,255}){0,100}$' THEN @ltree@.text2ltree(p.product) END AS product
+               -- The limits of a path (255 characters a label) are not in the pattern: it would grow to megabytes of states.
+               CASE WHEN p.product ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'
+                         AND (length(p.product) <= 255 OR length(p.product) <= 65535 AND p.product !~ '[^.]{255}[^.]')
+                    THEN @ltree@.text2ltree(p.product) END AS product
         FROM crm.purchase AS p
         WHERE p.purchased_at <@ partner_credit.period
     ), touched AS MATERIALIZED (

@@ -107,5 +107,10 @@ SELECT is((SELECT count(*) FROM (SELECT p.amount, sum(c.share) AS share, sum(c.a
 FROM unnest('{responsibility,linear,time_decay,equal}'::text[]) AS m;
 SELECT cmp_ok((SELECT count(*) FROM (SELECT FROM crm.partner_credit('[2023-01-01,2025-01-01)', 'time_decay') GROUP BY purchase_id HAVING count(*) > 2) AS s), '>', 100::bigint, 'many with several partners');
 
+-- Products that are long paths, and such as are none.
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, product, partner_id)
+SELECT 1001, timestamptz '2022-03-01', 1, v, 901 FROM (VALUES ('saws, small'), ('tools.' || repeat('x', 255)), ('tools.' || repeat('x', 256)), ('tools' || repeat('.x', 40000))) AS v (v);
+SELECT is((SELECT count(*) FROM crm.partner_credit('[2022-01-01,2023-01-01)')), 4::bigint, 'a product that is no path, or too long for one, is credited too');
+
 SELECT * FROM finish();
 ROLLBACK;
