@@ -83,6 +83,7 @@ SCHEMA = \
 	sql/schema/loop.sql \
 	sql/schema/loop_upkeep.sql \
 	sql/schema/loop_machine.sql \
+	sql/schema/prior.sql \
 	sql/schema/insight.sql \
 	sql/schema/insight_model.sql \
 	sql/schema/consent.sql \
@@ -90,7 +91,6 @@ SCHEMA = \
 	sql/schema/outbox.sql \
 	sql/schema/outbox_send.sql \
 	sql/schema/outbox_reply.sql \
-	sql/schema/prior.sql \
 	sql/schema/choice.sql \
 	sql/schema/choice_hour.sql \
 	sql/schema/segment.sql \

@@ -89,10 +89,10 @@ LEFT JOIN (SELECT t.customer_id,
            FROM crm.customer_channel AS t
            GROUP BY t.customer_id) AS t ON t.customer_id = c.customer_id
 LEFT JOIN (SELECT DISTINCT ON (t.customer_id) t.customer_id, t.channel::text AS channel,
-                  crm.score_mean(t.score, p.prior_success, p.prior_failure, now()) AS mean
+                  crm.score_mean(t.score, p.a, p.b, now()) AS mean
            FROM crm.customer_channel AS t
-           JOIN crm.channel_policy AS p USING (channel)
-           ORDER BY t.customer_id, crm.score_mean(t.score, p.prior_success, p.prior_failure, now()) DESC,
+           JOIN crm.customer_prior AS p USING (customer_id, channel)
+           ORDER BY t.customer_id, crm.score_mean(t.score, p.a, p.b, now()) DESC,
                     t.channel) AS b ON b.customer_id = c.customer_id
 LEFT JOIN (SELECT DISTINCT ON (h.customer_id) h.customer_id, h.currency,
                   crm.purchases(h.history) AS purchases,
@@ -124,7 +124,7 @@ COMMENT ON COLUMN crm.customer_360.contact_points IS 'usable contact points';
 COMMENT ON COLUMN crm.customer_360.interactions IS 'contacts with the customer';
 COMMENT ON COLUMN crm.customer_360.last_inbound_at IS 'newest contact that the customer began';
 COMMENT ON COLUMN crm.customer_360.last_outbound_at IS 'newest contact that we began';
-COMMENT ON COLUMN crm.customer_360.preferred_channel IS 'channel over which the customer was best reached';
+COMMENT ON COLUMN crm.customer_360.preferred_channel IS 'channel over which the customer was best reached, of those that were used; by his own prior, as in crm.channel_preference';
 COMMENT ON COLUMN crm.customer_360.preferred_channel_mean IS 'probability that a contact over it succeeds: posterior mean';
 COMMENT ON COLUMN crm.customer_360.purchases IS 'purchases in the currency named';
 COMMENT ON COLUMN crm.customer_360.purchase_days IS 'UTC days with a purchase';

@@ -13,13 +13,13 @@ CREATE ROLE crm_leak_agent LOGIN;
 CREATE ROLE crm_leak_manager LOGIN;
 GRANT USAGE ON SCHEMA tap TO PUBLIC;
 CREATE SCHEMA crm_leak_own AUTHORIZATION crm_leak_a;
-INSERT INTO crm.customer (customer_id, name) SELECT n, CASE WHEN n <= 9010 THEN 'Alpha' ELSE 'secret' END FROM generate_series(9001, 9040) AS n;
+INSERT INTO crm.customer (customer_id, name) SELECT n, CASE WHEN n <= 9010 THEN 'Alpha' ELSE 'zanzibar' END FROM generate_series(9001, 9040) AS n;
 INSERT INTO crm.customer_territory SELECT n, CASE WHEN n <= 9010 THEN 'a' ELSE 'b' END::public.ltree FROM generate_series(9001, 9040) AS n;
-INSERT INTO crm.contact_point (customer_id, channel, address) SELECT n, 'email', CASE WHEN n <= 9010 THEN 'a' ELSE 'secret' END || n || '@example.org' FROM generate_series(9001, 9040) AS n;
-INSERT INTO crm.partner (partner_id, name, position) VALUES (9101, 'A', 'retailer'), (9102, 'B secret', 'retailer');
+INSERT INTO crm.contact_point (customer_id, channel, address) SELECT n, 'email', CASE WHEN n <= 9010 THEN 'a' ELSE 'zanzibar' END || n || '@example.org' FROM generate_series(9001, 9040) AS n;
+INSERT INTO crm.partner (partner_id, name, position) VALUES (9101, 'A', 'retailer'), (9102, 'B zanzibar', 'retailer');
 INSERT INTO crm.partner_responsibility (partner_id, territory, duty, valid) VALUES (9101, 'a', 'accountable: sell', '[2020-01-01,)'), (9102, 'b', 'accountable: sell', '[2020-01-01,)');
-INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject) SELECT n, 'email', 'inbound', 'replied', CASE WHEN n <= 9010 THEN 'a' ELSE 'secret' END FROM generate_series(9001, 9040) AS n;
-INSERT INTO crm.purchase (customer_id, amount, product) SELECT n, 1, CASE WHEN n <= 9010 THEN 'a' ELSE 'secret' END FROM generate_series(9001, 9040) AS n;
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject) SELECT n, 'email', 'inbound', 'replied', CASE WHEN n <= 9010 THEN 'a' ELSE 'zanzibar' END FROM generate_series(9001, 9040) AS n;
+INSERT INTO crm.purchase (customer_id, amount, product) SELECT n, 1, CASE WHEN n <= 9010 THEN 'a' ELSE 'zanzibar' END FROM generate_series(9001, 9040) AS n;
 INSERT INTO crm.deal_registration (partner_id, customer_id) VALUES (9102, 9011);
 SELECT crm.grant_access('crm_leak_a', 'partner', 9101), crm.grant_access('crm_leak_b', 'partner', 9102), crm.grant_access('crm_leak_reader', 'reader'),
     crm.grant_access('crm_leak_agent', 'agent'), crm.grant_access('crm_leak_manager', 'manager') \g /dev/null
@@ -66,9 +66,9 @@ BEGIN
         RESET ROLE;
     END LOOP;
 END $$;
-SELECT is_empty($$ SELECT DISTINCT relation FROM heard WHERE said ~ 'secret|90[1-3][1-9]|9102' $$, 'a function in a condition is shown nothing of B''s');
+SELECT is_empty($$ SELECT DISTINCT relation FROM heard WHERE said ~ 'zanzibar|90[1-3][1-9]|9102' $$, 'a function in a condition is shown nothing of B''s');
 SELECT cmp_ok((SELECT count(DISTINCT relation) FROM heard), '>', 5::bigint, 'and is shown what is A''s');
-SELECT is(pg_temp.done('crm_leak_a', 'SELECT count(*) FROM crm.contact_point WHERE length(address) > 0 AND CASE WHEN address ~ ''secret'' THEN address::int END IS NULL'), '10', 'nor does a cast that would fail');
+SELECT is(pg_temp.done('crm_leak_a', 'SELECT count(*) FROM crm.contact_point WHERE length(address) > 0 AND CASE WHEN address ~ ''zanzibar'' THEN address::int END IS NULL'), '10', 'nor does a cast that would fail');
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang WHERE p.pronamespace = 'crm'::regnamespace AND p.proleakproof
     AND (l.lanname <> 'c' OR p.provolatile <> 'i' OR p.proname !~ '(_eq|_ne|_lt|_le|_gt|_ge|_cmp|_hash|_hash_extended)$' AND p.proname !~ '^(is_accountable|responsibility_(conflicts|covered|covers))$') $$, 'leakproof are comparisons in C alone');
 
@@ -105,8 +105,8 @@ SELECT p.oid::regprocedure AS function, w.who, pg_temp.said(w.who, format('SELEC
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang CROSS JOIN (VALUES ('crm_leak_a'::name), ('crm_leak_nobody'), ('crm_leak_reader')) AS w (who)
 WHERE p.pronamespace = 'crm'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype AND p.provolatile <> 'i' AND (l.lanname <> 'c' OR p.provolatile = 'v')
   AND 'internal'::regtype <> ALL (p.proargtypes::oid[]) AND has_function_privilege(w.who, p.oid, 'EXECUTE');
-SELECT is_empty($$ SELECT function, who, answer FROM said WHERE who <> 'crm_leak_reader' AND replace(answer, '9011', '') ~ 'secret|\m90(1[1-9]|[23][0-9]|40)\M|\m9102\M' $$, 'no function tells A or nobody of B''s');
-SELECT cmp_ok((SELECT count(DISTINCT function) FROM said WHERE who = 'crm_leak_reader' AND answer ~ 'secret|\m90(1[1-9]|[23][0-9]|40)\M|\m9102\M'), '>', 5::bigint, 'while they tell staff: the search can find');
+SELECT is_empty($$ SELECT function, who, answer FROM said WHERE who <> 'crm_leak_reader' AND replace(answer, '9011', '') ~ 'zanzibar|\m90(1[1-9]|[23][0-9]|40)\M|\m9102\M' $$, 'no function tells A or nobody of B''s');
+SELECT cmp_ok((SELECT count(DISTINCT function) FROM said WHERE who = 'crm_leak_reader' AND answer ~ 'zanzibar|\m90(1[1-9]|[23][0-9]|40)\M|\m9102\M'), '>', 5::bigint, 'while they tell staff: the search can find');
 SELECT is_empty($$ SELECT function, who, answer FROM said WHERE answer ~ '^(42883|42601|42P01|42703|XX)' $$, 'every call was one');
 
 -- What a constraint tells: unique keys that A can write to are its own, and a foreign key to B's is like one to nothing.
@@ -133,7 +133,7 @@ SELECT is_empty('SELECT * FROM referred WHERE answer !~ ''^42501''', 'with an er
 SELECT cmp_ok((SELECT count(*) FROM referred WHERE is_b), '>=', 7::bigint, 'and there were keys to try');
 
 -- Statistics, plans, copies
-SELECT is(pg_temp.done('crm_leak_a', format('SELECT count(*) FROM %s AS s WHERE s::text ~* ''secret''', v)), '0', v || ' shows nothing') FROM unnest('{pg_stats,pg_stats_ext,pg_stats_ext_exprs,pg_locks,pg_prepared_xacts,pg_cursors}'::text[]) AS v;
+SELECT is(pg_temp.done('crm_leak_a', format('SELECT count(*) FROM %s AS s WHERE s::text ~* ''zanzibar''', v)), '0', v || ' shows nothing') FROM unnest('{pg_stats,pg_stats_ext,pg_stats_ext_exprs,pg_locks,pg_prepared_xacts,pg_cursors}'::text[]) AS v;
 SELECT matches(pg_temp.done('crm_leak_a', format('SELECT count(*) FROM %s', v)), '^42501', v || ' is not read') FROM unnest('{pg_statistic,pg_statistic_ext_data}'::text[]) AS v;
 SELECT is(pg_temp.done('crm_leak_a', 'SELECT count(*) FROM crm.customer'), '10', 'rows are counted as A sees them');
 SET LOCAL row_security = off;
