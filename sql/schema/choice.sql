@@ -125,7 +125,7 @@ FROM (SELECT q.*,
                   FROM crm.contact_permission AS p
                   -- A DISTINCT, so that it stays a relation of its own, with one row for each customer, also of one.
                   JOIN (SELECT DISTINCT ON (c.customer_id) c.customer_id,
-                               CASE WHEN EXISTS (SELECT FROM crm.channel_prior AS e WHERE e.is_current AND e.method = 'regression')
+                               CASE WHEN (SELECT crm.is_any_regression())
                                     THEN (SELECT crm.feature_values(f) FROM crm.customer_feature AS f WHERE f.customer_id = c.customer_id) END AS features
                         FROM crm.customer AS c
                         ORDER BY c.customer_id) AS f ON f.customer_id = p.customer_id

@@ -249,6 +249,14 @@ COMMENT ON TRIGGER contact_need ON crm.channel_policy IS 'keeps crm.contact_need
 COMMENT ON TRIGGER contact_need ON crm.legal_basis IS 'keeps crm.contact_need';
 UPDATE crm.legal_basis SET strength = strength;
 
+-- With a plan of its own, asked once a query: a query for one customer is planned the quicker.
+CREATE FUNCTION crm.is_any_suppressed() RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM crm.suppression);
+END $$;
+COMMENT ON FUNCTION crm.is_any_suppressed() IS 'is there any address that advertising must never use';
+
 -- Joined and then sorted, not asked point by point: the whole base is read by analyses. A single customer is found by the
 -- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON. The inner order, where
 -- is_primary goes with the contact point, is that of the outer one too, so it is sorted once.
@@ -270,8 +278,7 @@ FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.is_primary, t.c
 WHERE CASE WHEN s.consent_id IS NULL THEN s.needed <= 10
            ELSE s.status = 'granted' AND s.strength >= s.needed AND (s.expires_at > now() OR s.expires_at IS NULL) END
   -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
-  AND CASE WHEN (SELECT count(*) FROM (SELECT FROM crm.suppression LIMIT 1) AS any_suppressed) > 0
-           THEN NOT crm.is_suppressed(s.channel, s.canonical) ELSE true END
+  AND CASE WHEN (SELECT crm.is_any_suppressed()) THEN NOT crm.is_suppressed(s.channel, s.canonical) ELSE true END
 ORDER BY s.customer_id, s.channel, s.purpose, s.is_primary DESC, s.contact_point_id;
 COMMENT ON VIEW crm.contact_permission IS
     'over which channels each customer may be contacted for which advertising purpose, and where: usable and permitted at present, whatever the hour and the caps; for the purposes of crm.purpose';
