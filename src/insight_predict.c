@@ -187,7 +187,8 @@ expected_alive(FunctionCallInfo fcinfo, Predictor *predictor, double x, double t
 		hash = (hash ^ bits ^ hash >> 32) * UINT64CONST(0xC4CEB9FE1A85EC53);
 	}
 	kept = &predictor->kept[(hash >> 40) & (KEPT - 1)];
-	if (!(kept->x == x && kept->t == t && kept->t_x == t_x && kept->horizon == horizon) || isnan(kept->expected))
+	/* An empty place has only its mark: nothing else in it is set. */
+	if (isnan(kept->expected) || !(kept->x == x && kept->t == t && kept->t_x == t_x && kept->horizon == horizon))
 	{
 		kept->expected = crm_rate_expected_alive(rate, x, t_x, t, horizon, &kept->stays);
 		kept->x = x;
