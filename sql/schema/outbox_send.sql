@@ -164,6 +164,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.check_batch(bigint[], bigint[]) IS 'raises an error unless these are messages and as many tokens, each message once, at most 10000';
 
+CREATE FUNCTION crm.lock_message(message_id bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    IF NOT lock_message.message_id = ANY (crm.lock_messages(ARRAY[lock_message.message_id]))
+       AND EXISTS (SELECT FROM crm.message AS m WHERE m.message_id = lock_message.message_id) THEN
+        RAISE lock_not_available USING
+            MESSAGE = format('message %s is being changed by another session', message_id),
+            HINT = 'Nothing was done. Try again when it has ended.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.lock_message(bigint) IS
+    'locks all that sending this message depends on, and the message, which must not be held by another session: an error (lock_not_available) then';
+REVOKE ALL ON FUNCTION crm.lock_message(bigint) FROM PUBLIC;
+
 CREATE FUNCTION crm.begin_send(message_id bigint, token bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
@@ -171,7 +185,7 @@ DECLARE
     sending crm.message;
 BEGIN
     -- The customer is locked before the message, as by all who take permissions away.
-    PERFORM crm.lock_messages(ARRAY[message_id]);
+    PERFORM crm.lock_message(message_id);
     SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
     PERFORM crm.check_lease(sending, token, '{leased}');
     PERFORM FROM crm.check_messages(ARRAY[message_id]);    -- the trigger has the answer, and refuses
@@ -189,6 +203,7 @@ CREATE FUNCTION crm.begin_sends(message_ids bigint[], tokens bigint[])
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+    locked bigint[];
     members bigint[];
     refused bigint[] := '{}';
     refusals text[] := '{}';
@@ -198,14 +213,14 @@ DECLARE
     asked record;
 BEGIN
     PERFORM crm.check_batch(message_ids, tokens);
-    PERFORM crm.lock_messages(message_ids);
+    locked := crm.lock_messages(message_ids);
     -- Each customer's first, then each customer's second, and so on: what has begun takes its slot of the caps before the next is asked.
     FOR members IN
         SELECT array_agg(l.message_id)
         FROM (SELECT m.message_id, row_number() OVER (PARTITION BY m.customer_id ORDER BY n.place) AS turn
               FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
               JOIN crm.message AS m ON m.message_id = n.message_id
-              WHERE crm.lease_fault(m, n.token, '{leased}') IS NULL) AS l
+              WHERE n.message_id = ANY (locked) AND crm.lease_fault(m, n.token, '{leased}') IS NULL) AS l
         GROUP BY l.turn ORDER BY l.turn
     LOOP
         -- The trigger refuses an address that has changed as well.
@@ -232,7 +247,7 @@ BEGIN
     END LOOP;
     RETURN QUERY
     SELECT n.message_id, n.token, s.begun, CASE WHEN NOT s.begun THEN coalesce(r.refusal, 'message_lease') END,
-           CASE WHEN NOT s.begun THEN coalesce(r.detail, crm.lease_fault(m, n.token, '{leased}')) END, r.next_at
+           CASE WHEN NOT s.begun THEN coalesce(r.detail, crm.lease_fault(m, n.token, '{leased}'), 'Another session is changing it.') END, r.next_at
     FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
     LEFT JOIN crm.message AS m ON m.message_id = n.message_id
     LEFT JOIN unnest(refused, refusals, details, next_ats) AS r (message_id, refusal, detail, next_at) ON r.message_id = n.message_id
@@ -381,9 +396,9 @@ REVOKE ALL ON FUNCTION crm.cancel_message(bigint, text) FROM PUBLIC;
 CREATE FUNCTION crm.requeue_message(message_id bigint, not_before timestamptz DEFAULT now()) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM crm.lock_messages(ARRAY[message_id]);    -- the customer before the message
+    PERFORM crm.lock_message(message_id);    -- the customer before the message
     UPDATE crm.message AS m SET status = 'ready', attempts = 0, not_before = requeue_message.not_before, last_error = NULL, refusal = NULL
-    WHERE m.message_id = requeue_message.message_id AND (m.status IN ('failed', 'dead', 'unknown')) IS NOT DISTINCT FROM true;
+    WHERE m.message_id = requeue_message.message_id AND m.status IN ('failed', 'dead', 'unknown');
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION crm.requeue_message(bigint, timestamptz) IS

@@ -88,7 +88,7 @@ sub work
 			if ("@$begun" ne 't')
 			{
 				# Lost leases and withdrawals are what may come.
-				$note->('error', @$begun) unless "@$begun" =~ /lease of message $id is lost|no permission/;
+				$note->('error', @$begun) unless "@$begun" =~ /lease of message $id is lost|message $id is being changed by another session|no permission/;
 				$note->('refused', $id, $token);
 				$ask->("SELECT crm.fail_message($id, $token, 'refused')") if "@$begun" =~ /no permission/;
 				next;
