@@ -29,6 +29,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "spi_plan.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -75,8 +76,9 @@ static CrmPlan lock_batch[] = {
 		" ORDER BY c.customer_id FOR NO KEY UPDATE"
 	},
 	{
-		"SELECT FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)"
-		" ORDER BY m.message_id FOR NO KEY UPDATE"
+		"SELECT pg_catalog.array_agg(l.message_id) FROM ("
+		"SELECT m.message_id FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)"
+		" ORDER BY m.message_id FOR NO KEY UPDATE SKIP LOCKED) AS l"
 	},
 };
 
@@ -262,24 +264,34 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
 }
 
 /*
- * crm.lock_messages(message_ids bigint[]) returns void
+ * crm.lock_messages(message_ids bigint[]) returns bigint[]
  *
  * Locks all that sending these messages depends on, in the order in which
  * everybody does: their customers' contact points of their channels, their
- * customers, and the messages.
+ * customers, and the messages.  A direct UPDATE of a message has it locked
+ * before its trigger can ask for the customer, so a message is never waited
+ * for: the two would wait for each other.  Returns the messages that were
+ * locked.
  */
 Datum
 crm_lock_messages(PG_FUNCTION_ARGS)
 {
 	Oid			type = INT8ARRAYOID;
 	Datum		ids = PG_GETARG_DATUM(0);
+	Datum		locked;
+	bool		none;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	for (int i = 0; i < (int) lengthof(lock_batch); i++)
 		run_latest(&lock_batch[i], 1, &type, &ids, NULL);
+	locked = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none);
+	if (!none)
+		locked = SPI_datumTransfer(locked, false, -1);
 	SPI_finish();
-	PG_RETURN_VOID();
+	if (none)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
+	PG_RETURN_DATUM(locked);
 }
 
 /*

@@ -48,7 +48,12 @@ CREATE FUNCTION crm.claim_messages(channels crm.channel[] DEFAULT NULL, "limit" 
 #variable_conflict use_column
 DECLARE
     missing integer := "limit";
+    moment timestamptz := clock_timestamp();
     candidates bigint[];
+    customers bigint[];
+    of_channels crm.channel[];
+    points bigint[];
+    purposes text[];
     permitted bigint[];
     refused bigint[];
     refusals text[];
@@ -60,37 +65,36 @@ BEGIN
     ELSIF lease IS NULL OR lease <= '0' OR lease > '30 days' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'a lease must last longer than nothing and at most 30 days';
     END IF;
-    PERFORM crm.expire_leases();
+    IF EXISTS (SELECT FROM crm.message AS m WHERE m.status IN ('leased', 'sending') AND m.leased_until <= moment) THEN
+        PERFORM crm.expire_leases();
+    END IF;
 
     -- What may not be sent at present makes room for the next: a few rounds, so that a call stays short.
     FOR round IN 1 .. 10 LOOP
         EXIT WHEN missing <= 0;
-        -- An array, not IN (SELECT ... LIMIT): a limit unknown when the plan is made makes that read the whole table.
+        -- Arrays, not IN (SELECT ... LIMIT): a limit unknown when the plan is made makes that read the whole table.
         -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough.
-        candidates := ARRAY(
-            SELECT c.message_id
+        SELECT array_agg(c.message_id), array_agg(c.customer_id), array_agg(c.channel), array_agg(c.contact_point_id), array_agg(c.purpose)
+        INTO candidates, customers, of_channels, points, purposes
+        FROM (
+            SELECT c.message_id, c.customer_id, c.channel, c.contact_point_id, c.purpose
             FROM (SELECT DISTINCT u.channel FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS u (channel)) AS h
             CROSS JOIN LATERAL (
-                SELECT m.message_id, m.priority, m.not_before
+                SELECT m.message_id, m.customer_id, m.channel, m.contact_point_id, m.purpose, m.priority, m.not_before
                 FROM generate_series(0, 9) AS p (priority)
                 CROSS JOIN LATERAL (
-                    SELECT w.message_id, w.priority, w.not_before
+                    SELECT w.message_id, w.customer_id, w.channel, w.contact_point_id, w.purpose, w.priority, w.not_before
                     FROM crm.message AS w
                     WHERE w.status = 'ready' AND w.channel = h.channel AND w.priority = p.priority AND w.not_before <= now()
                     ORDER BY w.not_before, w.message_id LIMIT missing FOR UPDATE SKIP LOCKED) AS m
                 LIMIT missing) AS c
-            ORDER BY c.priority, c.not_before, c.message_id LIMIT missing);
-        EXIT WHEN cardinality(candidates) = 0;
+            ORDER BY c.priority, c.not_before, c.message_id LIMIT missing) AS c;
+        EXIT WHEN candidates IS NULL;
 
-        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL), array_agg(k.message_id) FILTER (WHERE k.refusal IS NOT NULL),
+        SELECT array_agg(candidates[k.ordinal]) FILTER (WHERE k.refusal IS NULL), array_agg(candidates[k.ordinal]) FILTER (WHERE k.refusal IS NOT NULL),
                array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL)
         INTO permitted, refused, refusals, next_ats
-        FROM (SELECT (a.ids)[k.ordinal] AS message_id, k.refusal, k.next_at
-              FROM (SELECT array_agg(m.message_id ORDER BY n.place) AS ids, array_agg(m.customer_id ORDER BY n.place) AS customers,
-                           array_agg(m.channel ORDER BY n.place) AS channels, array_agg(m.contact_point_id ORDER BY n.place) AS points,
-                           array_agg(m.purpose ORDER BY n.place) AS purposes, array_agg(now()) AS ats
-                    FROM unnest(candidates) WITH ORDINALITY AS n (message_id, place) JOIN crm.message AS m ON m.message_id = n.message_id) AS a
-              CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.points, a.purposes, a.ats, a.ids, false) AS k) AS k;
+        FROM crm.contact_check(customers, of_channels, points, purposes, array_fill(now(), ARRAY[cardinality(candidates)]), candidates, false) AS k;
         -- Who is not permitted now is put off to when he is, or cancelled.
         IF refused IS NOT NULL THEN
             PERFORM crm.put_off_messages(refused, refusals, next_ats);
@@ -160,14 +164,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.check_batch(bigint[], bigint[]) IS 'raises an error unless these are messages and as many tokens, each message once, at most 10000';
 
+CREATE FUNCTION crm.lock_message(message_id bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    IF NOT lock_message.message_id = ANY (crm.lock_messages(ARRAY[lock_message.message_id]))
+       AND EXISTS (SELECT FROM crm.message AS m WHERE m.message_id = lock_message.message_id) THEN
+        RAISE lock_not_available USING
+            MESSAGE = format('message %s is being changed by another session', message_id),
+            HINT = 'Nothing was done. Try again when it has ended.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION crm.lock_message(bigint) IS
+    'locks all that sending this message depends on, and the message, which must not be held by another session: an error (lock_not_available) then';
+REVOKE ALL ON FUNCTION crm.lock_message(bigint) FROM PUBLIC;
+
 CREATE FUNCTION crm.begin_send(message_id bigint, token bigint) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
     sending crm.message;
 BEGIN
     -- The customer is locked before the message, as by all who take permissions away.
-    PERFORM crm.lock_messages(ARRAY[message_id]);
+    PERFORM crm.lock_message(message_id);
     SELECT * INTO sending FROM crm.message AS m WHERE m.message_id = message_id;
     PERFORM crm.check_lease(sending, token, '{leased}');
     PERFORM FROM crm.check_messages(ARRAY[message_id]);    -- the trigger has the answer, and refuses
@@ -185,6 +203,7 @@ CREATE FUNCTION crm.begin_sends(message_ids bigint[], tokens bigint[])
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+    locked bigint[];
     members bigint[];
     refused bigint[] := '{}';
     refusals text[] := '{}';
@@ -194,14 +213,14 @@ DECLARE
     asked record;
 BEGIN
     PERFORM crm.check_batch(message_ids, tokens);
-    PERFORM crm.lock_messages(message_ids);
+    locked := crm.lock_messages(message_ids);
     -- Each customer's first, then each customer's second, and so on: what has begun takes its slot of the caps before the next is asked.
     FOR members IN
         SELECT array_agg(l.message_id)
         FROM (SELECT m.message_id, row_number() OVER (PARTITION BY m.customer_id ORDER BY n.place) AS turn
               FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
               JOIN crm.message AS m ON m.message_id = n.message_id
-              WHERE crm.lease_fault(m, n.token, '{leased}') IS NULL) AS l
+              WHERE n.message_id = ANY (locked) AND crm.lease_fault(m, n.token, '{leased}') IS NULL) AS l
         GROUP BY l.turn ORDER BY l.turn
     LOOP
         -- The trigger refuses an address that has changed as well.
@@ -228,7 +247,7 @@ BEGIN
     END LOOP;
     RETURN QUERY
     SELECT n.message_id, n.token, s.begun, CASE WHEN NOT s.begun THEN coalesce(r.refusal, 'message_lease') END,
-           CASE WHEN NOT s.begun THEN coalesce(r.detail, crm.lease_fault(m, n.token, '{leased}')) END, r.next_at
+           CASE WHEN NOT s.begun THEN coalesce(r.detail, crm.lease_fault(m, n.token, '{leased}'), 'Another session is changing it.') END, r.next_at
     FROM unnest(message_ids, tokens) WITH ORDINALITY AS n (message_id, token, place)
     LEFT JOIN crm.message AS m ON m.message_id = n.message_id
     LEFT JOIN unnest(refused, refusals, details, next_ats) AS r (message_id, refusal, detail, next_at) ON r.message_id = n.message_id
@@ -243,7 +262,7 @@ CREATE FUNCTION crm.complete_messages(message_ids bigint[], tokens bigint[], out
                                       details jsonb[] DEFAULT NULL, occurred_at timestamptz DEFAULT NULL, agent text DEFAULT NULL)
     RETURNS TABLE (message_id bigint, token bigint, interaction_id bigint, detail text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+    SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM crm.check_batch(message_ids, tokens);
@@ -256,7 +275,9 @@ BEGIN
             status = CASE WHEN n.outcome = 'bounced' THEN 'bounced' ELSE 'sent' END,
             message_uid = coalesce(n.message_uid, m.message_uid), last_error = NULL
         FROM unnest(message_ids, tokens, outcomes, message_uids, complete_messages.details) AS n (message_id, token, outcome, message_uid, details)
-        WHERE m.message_id = n.message_id AND m.token = n.token AND m.status = 'sending'
+        -- Not "=": what is being sent has an index of its own, which looks empty to the planner when the statistics were taken
+        -- in a quiet hour, and is not.
+        WHERE m.message_id = n.message_id AND m.token = n.token AND m.status IS NOT DISTINCT FROM 'sending'
         RETURNING m.message_id, m.customer_id, m.channel, coalesce(n.outcome, 'sent') AS outcome, m.contact_point_id, m.campaign_id,
                   m.partner_id, m.subject, n.details
     ), written AS (
@@ -277,23 +298,43 @@ COMMENT ON FUNCTION crm.complete_messages(bigint[], bigint[], crm.outcome[], tex
     'crm.complete_message() for a batch, the arrays side by side (outcomes left out: sent): returns the interaction of each. One whose lease is lost has none, and why';
 REVOKE ALL ON FUNCTION crm.complete_messages(bigint[], bigint[], crm.outcome[], text[], jsonb[], timestamptz, text) FROM PUBLIC;
 
+CREATE FUNCTION crm.record_sending(sent crm.message, outcome crm.outcome, occurred_at timestamptz, details jsonb, agent text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    written bigint;
+BEGIN
+    INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
+                                      partner_id, agent, subject, details, source, external_id)
+    VALUES (sent.customer_id, sent.channel, 'outbound', outcome, occurred_at, sent.contact_point_id, sent.campaign_id, sent.message_id,
+            sent.partner_id, agent, sent.subject, details, 'crm.message', sent.message_id::text)
+    RETURNING i.interaction_id INTO written;
+    RETURN written;
+END $$;
+COMMENT ON FUNCTION crm.record_sending(crm.message, crm.outcome, timestamptz, jsonb, text) IS
+    'writes the contact that sending this message was, and returns the interaction';
+REVOKE ALL ON FUNCTION crm.record_sending(crm.message, crm.outcome, timestamptz, jsonb, text) FROM PUBLIC;
+
+-- Not by way of complete_messages(): for one message, what makes a batch of it costs as much again.
 CREATE FUNCTION crm.complete_message(message_id bigint, token bigint, outcome crm.outcome DEFAULT 'sent', message_uid text DEFAULT NULL,
                                      details jsonb DEFAULT NULL, occurred_at timestamptz DEFAULT NULL, agent text DEFAULT NULL) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
     done crm.message;
-    written bigint;
 BEGIN
-    IF message_id IS NOT NULL THEN
-        SELECT c.interaction_id INTO written
-        FROM crm.complete_messages(ARRAY[message_id], ARRAY[token], ARRAY[outcome], ARRAY[message_uid], ARRAY[details], occurred_at, agent) AS c;
+    IF outcome IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'the outcome of a message must not be null';
     END IF;
-    IF written IS NULL THEN
+    UPDATE crm.message AS m SET
+        status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END,
+        message_uid = coalesce(complete_message.message_uid, m.message_uid), last_error = NULL
+    WHERE m.message_id = complete_message.message_id AND m.token = complete_message.token AND m.status IS NOT DISTINCT FROM 'sending'
+    RETURNING m.* INTO done;
+    IF NOT FOUND THEN
         SELECT * INTO done FROM crm.message AS m WHERE m.message_id = complete_message.message_id;
         PERFORM crm.check_lease(done, token, '{sending}');
     END IF;
-    RETURN written;
+    RETURN crm.record_sending(done, outcome, coalesce(occurred_at, now()), details, agent);
 END $$;
 COMMENT ON FUNCTION crm.complete_message(bigint, bigint, crm.outcome, text, jsonb, timestamptz, text) IS
     'the step after sending: the message is sent (or bounced), and the contact with its outcome becomes an interaction, which is returned; from there the loop goes on. Message_uid: the identifier that it has in the channel, for replies and reports';
@@ -355,7 +396,7 @@ REVOKE ALL ON FUNCTION crm.cancel_message(bigint, text) FROM PUBLIC;
 CREATE FUNCTION crm.requeue_message(message_id bigint, not_before timestamptz DEFAULT now()) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM crm.lock_messages(ARRAY[message_id]);    -- the customer before the message
+    PERFORM crm.lock_message(message_id);    -- the customer before the message
     UPDATE crm.message AS m SET status = 'ready', attempts = 0, not_before = requeue_message.not_before, last_error = NULL, refusal = NULL
     WHERE m.message_id = requeue_message.message_id AND m.status IN ('failed', 'dead', 'unknown');
     RETURN FOUND;
@@ -369,7 +410,6 @@ CREATE FUNCTION crm.resolve_message(message_id bigint, outcome crm.outcome, deta
 #variable_conflict use_variable
 DECLARE
     found crm.message;
-    written bigint;
 BEGIN
     SELECT * INTO found FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
     IF found.status IS DISTINCT FROM 'unknown' THEN
@@ -378,12 +418,7 @@ BEGIN
     END IF;
     UPDATE crm.message AS m SET status = CASE WHEN outcome = 'bounced' THEN 'bounced' ELSE 'sent' END
     WHERE m.message_id = resolve_message.message_id;
-    INSERT INTO crm.interaction AS i (customer_id, channel, direction, outcome, occurred_at, contact_point_id, campaign_id, message_id,
-                                      partner_id, subject, details, source, external_id)
-    VALUES (found.customer_id, found.channel, 'outbound', outcome, found.begun_at, found.contact_point_id, found.campaign_id,
-            message_id, found.partner_id, found.subject, details, 'crm.message', message_id::text)
-    RETURNING i.interaction_id INTO written;
-    RETURN written;
+    RETURN crm.record_sending(found, outcome, found.begun_at, details, NULL);
 END $$;
 COMMENT ON FUNCTION crm.resolve_message(bigint, crm.outcome, jsonb) IS
     'an unknown message was found to have been sent, with this outcome; returns the interaction. One that was not sent: crm.requeue_message()';

@@ -9,10 +9,10 @@ CREATE FUNCTION crm.contact_check_locked(customer_id bigint, channel crm.channel
 COMMENT ON FUNCTION crm.contact_check_locked(bigint, crm.channel, bigint, text, timestamptz, bigint, boolean) IS
     'crm.contact_check() for one contact, under locks on the customer and its contact points, of what is committed by then, whatever the isolation level; at the given time, or when the locks are held if that is later or none is given: checked_at. Address: that of the contact point, in the form to send to';
 
-CREATE FUNCTION crm.lock_messages(message_ids bigint[]) RETURNS void
+CREATE FUNCTION crm.lock_messages(message_ids bigint[]) RETURNS bigint[]
     AS 'MODULE_PATHNAME', 'crm_lock_messages' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.lock_messages(bigint[]) IS
-    'locks all that sending these messages depends on: their customers'' contact points of their channels, their customers, and the messages, in this order, each by key';
+    'locks all that sending these messages depends on: their customers'' contact points of their channels, their customers, and the messages, in this order, each by key. A message that another session holds is not waited for; returns those that were locked';
 
 CREATE FUNCTION crm.check_messages(message_ids bigint[])
     RETURNS TABLE (message_id bigint, contact_point bigint, consent_id bigint, refusal text, detail text, next_at timestamptz,

@@ -87,6 +87,14 @@ SELECT count(*) FROM unnest(':ids'::bigint[], ':tokens'::bigint[]) AS n (id, tok
 SELECT count(*) FROM unnest(':ids'::bigint[], ':tokens'::bigint[]) AS n (id, token), LATERAL crm.complete_message(id, token);
 SQL
 }
+# The same by a call for each batch.
+crm_batch_script() {
+    cat <<SQL
+SELECT coalesce(array_agg(message_id ORDER BY customer_id), '{}') AS ids, coalesce(array_agg(token ORDER BY customer_id), '{}') AS tokens FROM crm.claim_messages('{email}', $1) \\gset
+SELECT coalesce(array_agg(message_id), '{}') AS ids, coalesce(array_agg(token), '{}') AS tokens FROM crm.begin_sends(':ids', ':tokens') WHERE begun \\gset
+SELECT count(*) FROM crm.complete_messages(':ids', ':tokens');
+SQL
+}
 plain_script() {
     cat <<SQL
 SELECT coalesce(array_agg(id), '{}') AS ids, coalesce(array_agg(token), '{}') AS tokens FROM queue_claim($1) \\gset
@@ -105,7 +113,9 @@ for clients in 2 4; do
     for batch in 1 10 100; do
         plain=$(rate $clients $batch plain_script)
         crm=$(rate $clients $batch crm_script)
-        echo "$clients clients, 400000 waiting, claimed by $batch: plain $plain, crm $crm messages per second, ratio $(ratio "$plain" "$crm")"
+        batch_calls=$(rate $clients $batch crm_batch_script)
+        echo "$clients clients, 400000 waiting, claimed by $batch: plain $plain, crm $crm messages per second, ratio $(ratio "$plain" "$crm");" \
+            "by batch calls $batch_calls, ratio $(ratio "$plain" "$batch_calls")"
     done
     sql -c "SELECT format('  sent %s, of them more than once %s', count(*), count(*) FILTER (WHERE n > 1)) FROM (SELECT count(*) AS n FROM crm.interaction GROUP BY message_id) AS i"
 done

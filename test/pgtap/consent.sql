@@ -155,6 +155,27 @@ SELECT is((SELECT refusal FROM crm.contact_options('{9003}', 'security', '2026-0
 SET LOCAL TimeZone = 'Pacific/Auckland';
 SELECT is(crm.contact_zone(NULL, 'DE'), 'Europe/Berlin', 'without a time zone that of the country');
 SELECT is(crm.contact_zone(NULL, 'XX'), 'UTC', 'else the installation''s, never the session''s');
+-- crm.contact_check() has the rule of crm.contact_zone() written out: both agree for every country and every zone.
+UPDATE crm.channel_policy SET quiet_from = '00:01', quiet_until = '00:00' WHERE channel = 'phone';
+INSERT INTO crm.customer (customer_id, name, country, time_zone)
+SELECT 20000 + row_number() OVER (), 'zone', v.country, v.time_zone
+FROM (SELECT c.country, NULL::text AS time_zone FROM crm.country AS c WHERE c.country <> 'ZZ' UNION ALL VALUES (NULL, NULL), ('XX', NULL)
+      UNION ALL SELECT CASE WHEN length(z.name) % 2 = 0 THEN 'JP' END, z.name FROM pg_timezone_names AS z WHERE z.name NOT LIKE 'posix%' AND z.name <> 'localtime') AS v;
+INSERT INTO crm.contact_point (customer_id, channel, address) SELECT customer_id, 'phone', '+4930' || 1000000 + customer_id FROM crm.customer WHERE customer_id > 20000;
+PREPARE zone_faults AS
+SELECT c.country, c.time_zone, k.refusal, k.detail, k.next_at
+FROM (SELECT array_agg(c.customer_id) AS ids FROM crm.customer AS c WHERE c.customer_id > 20000) AS a
+CROSS JOIN LATERAL crm.contact_options(a.ids, 'service', '2026-06-01 10:20+00') AS k
+JOIN crm.customer AS c USING (customer_id)
+CROSS JOIN LATERAL (SELECT crm.contact_zone(c.time_zone, c.country)) AS z (zone)
+WHERE (k.refusal, k.next_at, k.detail LIKE format('%% it is %s for the customer;%%', to_char(timestamptz '2026-06-01 10:20+00' AT TIME ZONE z.zone, 'FMDay HH24:MI')))
+      IS DISTINCT FROM ('message_quiet_hours', crm.quiet_until('phone', c.country, NULL, z.zone, '2026-06-01 10:20+00'), true);
+SELECT cmp_ok((SELECT count(*) FROM crm.customer WHERE customer_id > 20000), '>', 300::bigint, 'customers of many zones');
+SELECT is_empty('EXECUTE zone_faults', 'are asked in theirs, by contact_check() as by contact_zone()');
+UPDATE crm.country SET time_zone = 'Asia/Kathmandu' WHERE country = 'ZZ';
+SELECT is_empty('EXECUTE zone_faults', 'also where it is the installation''s');
+DELETE FROM crm.country WHERE country = 'ZZ';
+SELECT is_empty('EXECUTE zone_faults', 'and where that says nothing');
 RESET TimeZone;
 SELECT is(crm.easter(y), d, 'Easter ' || y) FROM (VALUES (1818, date '1818-03-22'), (1943, '1943-04-25'), (2000, '2000-04-23'), (2024, '2024-03-31'), (2038, '2038-04-25')) AS v (y, d);
 

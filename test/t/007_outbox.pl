@@ -36,6 +36,48 @@ INSERT INTO crm.message (customer_id, channel, purpose, body) SELECT customer_id
 INSERT INTO crm.message (customer_id, channel, purpose, body) SELECT customer_id, 'email', 'marketing', 'and another' FROM crm.customer;
 SQL
 
+# The same by a call for each batch.
+sub work_batch
+{
+	my ($ask, $note, $post, @claimed) = @_;
+	my (@ids, %token);
+	for (@claimed)
+	{
+		my ($id, $token) = /^(\d+) (\d+) \d+$/ or do { $note->('error', $_); return };
+		push @ids, $id;
+		$token{$id} = $token;
+	}
+	usleep(1e6 * ($lease + 0.3)) if rand() < 0.004;
+	$note->('beginning', $_, $token{$_}) for @ids;
+	my $batch = sub { return sprintf("'{%s}', '{%s}'", join(',', @_), join(',', map { $token{$_} } @_)) };
+	my $begun = $ask->("SELECT message_id, begun, coalesce(refusal, '-'), coalesce(detail, '-') FROM crm.begin_sends(" . $batch->(@ids) . ')') or return;
+	@ids = ();
+	for (@$begun)
+	{
+		my ($id, $yes, $refusal, $detail) = /^(\d+) ([tf]) (\S+) (.*)$/ or do { $note->('error', $_); return };
+		push @ids, $id if $yes eq 't';
+		$note->($yes eq 't' ? 'begun' : 'refused', $id, $token{$id});
+		$note->('error', $_) if $yes eq 'f' && $refusal !~ /^message_(?:lease|consent)$/;
+	}
+	for my $id (@ids)
+	{
+		usleep(rand(4000));
+		syswrite $post, "$id $token{$id}\n";
+		$post->sync;
+	}
+	return unless @ids;
+	usleep(1e6 * ($lease + 0.3)) if rand() < 0.004;
+	usleep(rand(4000));
+	$note->('completing', $_, $token{$_}) for @ids;
+	my $completed = $ask->('SELECT message_id, interaction_id IS NOT NULL FROM crm.complete_messages(' . $batch->(@ids) . ')') or return;
+	for (@$completed)
+	{
+		my ($id, $yes) = /^(\d+) ([tf])$/ or do { $note->('error', $_); return };
+		$note->($yes eq 't' ? 'completed' : 'late', $id, $token{$id});
+	}
+	return;
+}
+
 # A worker is a process of its own with a psql that it talks to. What it does it notes in a journal before and after.
 sub work
 {
@@ -79,6 +121,11 @@ sub work
 			usleep(50_000);
 			next;
 		}
+		if (rand() < 0.5)
+		{
+			work_batch($ask, $note, $post, @$claimed);
+			next;
+		}
 		for (@$claimed)
 		{
 			my ($id, $token) = /^(\d+) (\d+) \d+$/ or do { $note->('error', $_); next };
@@ -88,7 +135,7 @@ sub work
 			if ("@$begun" ne 't')
 			{
 				# Lost leases and withdrawals are what may come.
-				$note->('error', @$begun) unless "@$begun" =~ /lease of message $id is lost|no permission/;
+				$note->('error', @$begun) unless "@$begun" =~ /lease of message $id is lost|message $id is being changed by another session|no permission/;
 				$note->('refused', $id, $token);
 				$ask->("SELECT crm.fail_message($id, $token, 'refused')") if "@$begun" =~ /no permission/;
 				next;

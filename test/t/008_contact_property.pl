@@ -254,6 +254,8 @@ my @attempts = (
 	[ 6, sub { sprintf("SELECT crm.claim_messages(%s, %d)", some('NULL', "'{email}'", "'{email,email,letter}'"), 1 + rand(6)) } ],
 	[ 6, sub { 'SELECT crm.begin_send(message_id, token) FROM crm.message WHERE ' . of("'leased'") } ],
 	[ 3, sub { 'SELECT crm.complete_message(message_id, token) FROM crm.message WHERE ' . of("'sending'") } ],
+	[ 6, sub { my $order = some('', ' ORDER BY message_id DESC'); "SELECT crm.begin_sends(array_agg(message_id$order), array_agg(token$order)) FROM crm.message WHERE " . of(some("'leased'", "'leased', 'ready'", "'leased', 'sending', 'sent'"), 12) . ' HAVING count(*) > 0' } ],
+	[ 2, sub { 'SELECT crm.complete_messages(array_agg(message_id), array_agg(token)) FROM crm.message WHERE ' . of(some("'sending'", "'sending', 'leased'"), 12) . ' HAVING count(*) > 0' } ],
 	[ 2, sub { 'SELECT crm.fail_message(message_id, token, \'no line\', ' . some('true', 'false') . ') FROM crm.message WHERE ' . of("'leased', 'sending'") } ],
 	[ 2, sub { "UPDATE crm.message SET status = '" . some('failed', 'dead', 'unknown') . "' WHERE " . of("'sending'") } ],
 	[ 4, sub { 'SELECT crm.requeue_message(message_id, ' . due() . ') FROM crm.message WHERE ' . of("'failed', 'dead', 'unknown'") } ],
