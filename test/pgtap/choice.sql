@@ -137,6 +137,33 @@ SELECT results_eq('SELECT customer_id, contacted, answered, reward FROM crm.deci
                   'an answer counts for the newest decision before it, within the window; what was not carried out for nothing');
 SELECT is((SELECT (crm.policy_value(reward, propensity, 1)).n FROM crm.decision_outcome WHERE customer_id > 500), 4::bigint, 'and can be judged');
 
+-- Another policy is judged by the log of this one: what each customer would have answered over every channel is known here.
+INSERT INTO crm.customer (customer_id, name) SELECT i, 'J' || i FROM generate_series(20001, 22000) AS i;
+INSERT INTO crm.contact_point (contact_point_id, customer_id, channel, address) SELECT 100000 + i * 10 + c.n, i, c.c, CASE c.c WHEN 'email' THEN 'j' || i || '@example.org' WHEN 'phone' THEN '+49' || 3000000000 + i ELSE 'Weg ' || i END
+FROM generate_series(20001, 22000) AS i, unnest('{phone,email,letter}'::crm.channel[]) WITH ORDINALITY AS c (c, n);
+INSERT INTO crm.consent (customer_id, channel, purpose, status, evidence, recorded_at)
+SELECT i, c, 'marketing', 'granted', 'form', now() - interval '100 days' FROM generate_series(20001, 22000) AS i, unnest('{phone,email}'::crm.channel[]) AS c;
+UPDATE crm.choice_policy SET gamma = 3 WHERE purpose = 'marketing';
+CREATE TEMP TABLE would AS SELECT i AS customer_id, c AS channel, abs(hashint8extended(i, c::integer)) % 1000 < (ARRAY[250, 400, 120])[c] AS answer
+FROM generate_series(20001::bigint, 22000) AS i, generate_series(1, 3) AS c;
+CREATE TEMP TABLE logged AS SELECT d.*, (array_position('{phone,email,letter}'::crm.channel[], d.channel)) AS c
+FROM crm.choose_channels(ARRAY(SELECT generate_series(20001::bigint, 22000)), at => date_trunc('day', now() - interval '60 days') + interval '11 hours', seed => 42) AS d;
+INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
+SELECT l.customer_id, l.channel, 'outbound', CASE WHEN w.answer THEN 'replied' ELSE 'unanswered' END::crm.outcome, n.decided_at + interval '1 minute'
+FROM logged AS l JOIN would AS w ON w.customer_id = l.customer_id AND w.channel = l.c JOIN crm.contact_decision AS n USING (decision_id);
+SELECT is((SELECT count(DISTINCT channel) FROM logged), 3::bigint, 'all channels are tried');
+CREATE TEMP TABLE judged AS
+SELECT p.policy, (crm.policy_value(o.reward, o.propensity, (o.channel::text = p.policy)::int, 0.25, 0.25)).*,
+       (SELECT avg(answer::int) FROM would AS w WHERE w.channel = p.c) AS truth
+FROM (VALUES ('phone', 1), ('email', 2), ('letter', 3)) AS p (policy, c), crm.decision_outcome AS o WHERE o.customer_id > 20000 GROUP BY p.policy, p.c;
+SELECT is_empty('SELECT * FROM judged WHERE abs(ips - truth) > 3 * ips_error OR abs(snips - truth) > 3 * snips_error OR abs(dr - truth) > 3 * dr_error OR NOT reliable OR n <> 2000',
+    'what each single channel would have brought is within three standard errors, by all three estimates');
+SELECT is_empty('SELECT * FROM judged WHERE ips_error > 0.05 OR truth < 0.05', 'which are small');
+SELECT results_eq('SELECT policy FROM judged ORDER BY snips DESC', $$ VALUES ('email'), ('phone'), ('letter') $$, 'and the policies come in their order');
+SELECT ok((SELECT NOT v.reliable AND v.warning IS NOT NULL AND v.effective_sample_size < 100 FROM (SELECT (crm.policy_value(o.reward, o.propensity, (o.channel = 'phone')::int)).* FROM crm.decision_outcome AS o
+    WHERE o.customer_id BETWEEN 20001 AND 20100) AS v), 'a hundred decisions tell too little, and that is said');
+UPDATE crm.choice_policy SET gamma = 1000 WHERE purpose = 'marketing';
+
 -- What is known over every channel, permitted or not
 SELECT is_empty('SELECT customer_id, sum(probability_best) FROM crm.channel_preference GROUP BY customer_id HAVING abs(sum(probability_best) - 1) > 1e-6', 'the probabilities of being best add up to 1');
 SELECT is_empty($$ SELECT p.customer_id, p.channel FROM crm.channel_preference AS p JOIN crm.best_channel AS b USING (customer_id, channel)
