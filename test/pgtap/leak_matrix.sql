@@ -41,6 +41,8 @@ SELECT crm.grant_access('crm_matrix_a', 'partner', 555000001), crm.grant_access(
 GRANT ALL ON ALL TABLES IN SCHEMA crm TO crm_matrix_nobody, crm_matrix_bare;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA crm TO crm_matrix_bare;
 
+INSERT INTO crm.purchase (customer_id, amount, product, partner_id) VALUES (555000002, 5, 'a', 555000001);
+
 SELECT pg_temp.number_from(777000001) \g /dev/null
 INSERT INTO crm.customer (name, given_name, source, source_key, peer_group, attributes, country) SELECT 'kanarie', 'kanarie', 'kanarie', 'kanarie' || n, 'kanarie', '{}', 'DE' FROM generate_series(1, 4) AS n;
 INSERT INTO crm.contact_point (customer_id, channel, address) SELECT 777000000 + n, 'email', 'kanarie' || n || '@example.org' FROM generate_series(1, 4) AS n;
@@ -56,7 +58,7 @@ INSERT INTO crm.working_hours (partner_id, weekday, opens, closes) VALUES (77700
 INSERT INTO crm.consent (customer_id, channel, purpose, status, evidence, wording) SELECT 777000000 + n, 'email', 'marketing', 'granted', 'kanarie', 'kanarie' FROM generate_series(1, 4) AS n;
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject, body, agent, source, external_id, partner_id) SELECT c, 'email', 'outbound', 'sent', 'kanarie', 'kanarie', 'kanarie', 'kanarie', 'kanarie' || c, 777000001
     FROM unnest('{777000001,777000002,777000003,555000002}'::bigint[]) AS c;
-INSERT INTO crm.purchase (customer_id, amount, product, source, external_id, partner_id) SELECT c, 777000777, 'kanarie', 'kanarie', 'kanarie' || c, 777000001 FROM unnest('{777000001,777000002,777000003}'::bigint[]) AS c;
+INSERT INTO crm.purchase (customer_id, amount, product, source, external_id, partner_id) SELECT c, 777000777, 'kanarie', 'kanarie', 'kanarie' || c, 777000001 FROM unnest('{777000001,777000002,777000003,555000002}'::bigint[]) AS c;
 INSERT INTO crm.message (customer_id, channel, purpose, subject, body, idempotency_key, partner_id) SELECT c, 'email', 'contract', 'kanarie', 'kanarie', 'kanarie' || c, 777000001 FROM unnest('{777000001,777000002,777000003,555000002}'::bigint[]) AS c;
 INSERT INTO crm.message_event (message_id, outcome, occurred_at, source, external_id) VALUES (777000001, 'delivered', now(), 'kanarie', 'kanarie');
 INSERT INTO crm.contact_decision (customer_id, purpose, decided_at, channels, means, net_values, propensities, prior_ids, response_value, gamma, seed, reason) VALUES (777000001, 'marketing', now(), '{}', '{}', '{}', '{}', '{}', 1, 1, 1, 'kanarie');
@@ -150,7 +152,7 @@ SELECT is_empty($$ SELECT relation, found FROM shown WHERE who = 'crm_matrix_a' 
 SELECT is_empty($$ SELECT relation, found, who FROM shown WHERE who IN ('crm_matrix_nobody', 'crm_matrix_bare') AND found > 0 AND relation NOT IN ('joint_controller', 'segment', 'objective', 'partner_publication') $$,
     'nor with a bare GRANT on everything, nor does who belongs to no partner');
 SELECT is_empty($$ SELECT relation, rows FROM shown WHERE who = 'crm_matrix_nobody' AND rows > 0 AND relation IN (SELECT "table" FROM crm.access_table) $$, 'who sees no rows at all of what is secured');
-SELECT is(array_agg(rows ORDER BY relation), '{2,1,1,1}', 'while A sees its own') FROM shown WHERE who = 'crm_matrix_a' AND relation IN ('customer', 'interaction', 'message', 'purchase');
+SELECT is(array_agg(rows ORDER BY relation), '{2,1,1,1,2}', 'while A sees its own, and a history where it sees all of it') FROM shown WHERE who = 'crm_matrix_a' AND relation IN ('customer', 'customer_history', 'interaction', 'message', 'purchase');
 
 -- Every function --------------------------------------------------------------------------------------------------------
 
