@@ -52,6 +52,14 @@ CREATE FUNCTION crm.interaction_implies(interactions bigint[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 BEGIN
+    -- Contact points are locked before customers.
+    PERFORM FROM crm.contact_point AS p
+    WHERE p.contact_point_id = ANY (ARRAY(
+        SELECT i.contact_point_id FROM unnest(interactions) AS n (interaction_id)
+        JOIN crm.interaction AS i USING (interaction_id)
+        WHERE i.outcome = 'complained'))
+    ORDER BY p.contact_point_id FOR NO KEY UPDATE;
+
     -- A hard bounce blocks the contact point that was used: the one named, or the only one it can have been.
     UPDATE crm.contact_point AS p
     SET blocked_at = b.occurred_at, block_reason = 'bounced'

@@ -33,6 +33,14 @@ CREATE FUNCTION crm.report_event(message_id bigint, outcome crm.outcome, occurre
 DECLARE
     reported crm.message;
 BEGIN
+    -- What the report implies takes the contact point and the customer: both before the message, as everybody does.
+    SELECT * INTO reported FROM crm.message AS m WHERE m.message_id = message_id;
+    IF outcome IN ('bounced', 'complained') THEN
+        PERFORM FROM crm.contact_point AS p WHERE p.contact_point_id = reported.contact_point_id FOR NO KEY UPDATE;
+    END IF;
+    IF outcome IN ('unsubscribed', 'complained') THEN
+        PERFORM FROM crm.customer AS c WHERE c.customer_id = reported.customer_id FOR NO KEY UPDATE;
+    END IF;
     SELECT * INTO reported FROM crm.message AS m WHERE m.message_id = message_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE no_data_found USING MESSAGE = format('message %s does not exist', message_id);
