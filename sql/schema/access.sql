@@ -454,7 +454,7 @@ INSERT INTO crm.access_table ("table", seen_by, condition) VALUES
     -- What others sold to him would show in the sum: a history is seen by who sees all purchases in it.
     ('customer_history', 'customer', 'EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = customer_history.customer_id)
                                       AND crm.purchases(customer_history.history) = (SELECT count(*) FROM crm.purchase AS p
-                                          WHERE p.customer_id = customer_history.customer_id AND p.currency = customer_history.currency)'),
+                                          WHERE p.customer_id = customer_history.customer_id AND p.currency = customer_history.currency AND p.analysed_at IS NOT NULL)'),
     ('consent', 'customer', NULL), ('customer_territory', 'customer', NULL),
     ('segment_member', 'customer', 'in_tree AND EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = segment_member.customer_id)'),
     ('relationship', 'customer', 'EXISTS (SELECT FROM crm.customer AS c WHERE c.customer_id = relationship.from_customer_id)
