@@ -612,10 +612,10 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
      '', 'execute', 'execute', 'execute', ''),
     ('absorb() analyse() answered_by() check_handover_by() close_windows() consent_remembered() contact_check() contact_digest() deal_taken_until() expire_handovers() expire_leases() first_purchases() fit_models() history_of() interaction_implies() lease_fault() lift_objection() lock_answered() lock_message() lock_responsibilities() machine_rule_of() make_current() offer_next_handover() put_off_messages() reclassify_machines() recompute_histories() record_sending() refresh_hours() refresh_priors() requeue_message() resolve_message() restore_answered() sees_customer()',
      '', '', 'execute', 'execute', ''),
-    ('maintain() run_upkeep() try_upkeep()', '', '', '', 'execute', ''),
+    ('maintain() narrow_publications() run_upkeep() try_upkeep()', '', '', '', 'execute', ''),
     ('grant_access() rebuild() rebuild_audiences() rebuild_channels() rebuild_histories() revoke_access()', '', '', '', 'execute', ''),
     -- What only the owner can do
-    ('apply_access() create_partner_publication() enable_partner_access() mark_audiences() place_customers() refresh_audiences() remove_defaults() setup()', '', '', '', '', '')) AS v (objects, reader, agent, manager, admin, partner);
+    ('apply_access() create_partner_publication() enable_partner_access() mark_audiences() place_customers() publish_audiences() refresh_audiences() remove_defaults() setup()', '', '', '', '', '')) AS v (objects, reader, agent, manager, admin, partner);
 
 CREATE FUNCTION crm.access_rights(kind text) RETURNS TABLE (object text, is_function boolean, privilege text, columns text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -716,7 +716,7 @@ COMMENT ON COLUMN crm.partner_publication.partner_id IS 'for whom';
 COMMENT ON COLUMN crm.partner_publication.audiences IS 'the audiences whose rows it has';
 COMMENT ON COLUMN crm.partner_publication.published_at IS 'as of when';
 
-CREATE FUNCTION crm.create_partner_publication(partner_id bigint, name text) RETURNS integer
+CREATE FUNCTION crm.publish_audiences(name text, partner_id bigint, audiences integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -724,18 +724,8 @@ DECLARE
         "contact_point": "contact_point_id, customer_id, channel, address, resolved, is_primary, verified_at, blocked_at, block_reason, audience_id",
         "interaction": "interaction_id, customer_id, channel, direction, outcome, occurred_at, audience_id",
         "purchase": "purchase_id, customer_id, purchased_at, product, audience_id"}';
-    audiences integer[];
     t record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = partner_id) THEN
-        RAISE no_data_found USING MESSAGE = format('partner %s does not exist', coalesce(partner_id::text, 'null'));
-    ELSIF EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = name)
-          AND NOT EXISTS (SELECT FROM crm.partner_publication AS u WHERE u.name = name AND u.partner_id = partner_id) THEN
-        RAISE duplicate_object USING MESSAGE = format('publication "%s" is there already and is not one of partner %s', name, partner_id);
-    END IF;
-    PERFORM crm.enable_partner_access();
-    SELECT array_agg(m.audience_id ORDER BY m.audience_id) INTO audiences
-    FROM crm.audience_partner AS m WHERE m.partner_id = partner_id AND m.valid @> now();
     -- The filter's column must be part of what identifies a row: a customer who leaves the audience is then deleted there.
     FOR t IN SELECT k.key AS relation, k.value AS columns, k.key || '_id' AS id FROM jsonb_each_text(shown) AS k LOOP
         IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = format('crm.%I', t.relation)::regclass AND c.relreplident = 'i') THEN
@@ -746,15 +736,63 @@ BEGIN
     END LOOP;
     EXECUTE (SELECT CASE WHEN EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = name)
                          THEN format('ALTER PUBLICATION %I SET ', name) ELSE format('CREATE PUBLICATION %I FOR ', name) END
-                    || string_agg(format('TABLE crm.%I (%s) WHERE (audience_id = ANY (%L::integer[]))', k.key, k.value, coalesce(audiences, '{}')), ', ' ORDER BY k.key)
+                    || string_agg(format('TABLE crm.%I (%s) WHERE (audience_id = ANY (%L::integer[]))', k.key, k.value, audiences), ', ' ORDER BY k.key)
              FROM jsonb_each_text(shown) AS k);
-    INSERT INTO crm.partner_publication AS u (name, partner_id, audiences) VALUES (name, partner_id, coalesce(audiences, '{}'))
+    INSERT INTO crm.partner_publication AS u (name, partner_id, audiences) VALUES (name, partner_id, audiences)
     ON CONFLICT ON CONSTRAINT partner_publication_pkey DO UPDATE SET audiences = excluded.audiences, published_at = now();
+END $$;
+COMMENT ON FUNCTION crm.publish_audiences(text, bigint, integer[]) IS 'makes a partner''s publication show these audiences and no others';
+REVOKE ALL ON FUNCTION crm.publish_audiences(text, bigint, integer[]) FROM PUBLIC;
+
+CREATE FUNCTION crm.create_partner_publication(partner_id bigint, name text) RETURNS integer
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    audiences integer[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = partner_id) THEN
+        RAISE no_data_found USING MESSAGE = format('partner %s does not exist', coalesce(partner_id::text, 'null'));
+    ELSIF EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = name)
+          AND NOT EXISTS (SELECT FROM crm.partner_publication AS u WHERE u.name = name AND u.partner_id = partner_id) THEN
+        RAISE duplicate_object USING MESSAGE = format('publication "%s" is there already and is not one of partner %s', name, partner_id);
+    END IF;
+    PERFORM crm.enable_partner_access();
+    SELECT array_agg(m.audience_id ORDER BY m.audience_id) INTO audiences
+    FROM crm.audience_partner AS m WHERE m.partner_id = partner_id AND m.valid @> now();
+    PERFORM crm.publish_audiences(name, partner_id, coalesce(audiences, '{}'));
     RETURN coalesce(cardinality(audiences), 0);
 END $$;
 COMMENT ON FUNCTION crm.create_partner_publication(bigint, text) IS
-    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Who moves goes or comes by himself. When its responsibilities or its contract have changed, call it again, then have its database empty these tables and subscribe anew: what it held before stays there, and REFRESH PUBLICATION brings nothing older; returns the number of audiences';
+    'makes a publication of the customers that a partner sees now, for a database of its own: rows by audience, columns that it may know, of contacts and purchases not by whom or for how much. Who moves goes or comes by himself. When its responsibilities or its contract have come to mean more, call it again, then have its database empty these tables and subscribe anew: what it held before stays there, and REFRESH PUBLICATION brings nothing older; returns the number of audiences';
 REVOKE ALL ON FUNCTION crm.create_partner_publication(bigint, text) FROM PUBLIC;
+
+-- A publication's filter is a list: what the partner no longer sees must leave it without anybody's asking. What it sees now
+-- and did not before is left out until its database begins anew, for it has nothing of the time before.
+CREATE FUNCTION crm.narrow_publications(at timestamptz DEFAULT now()) RETURNS TABLE (name text, partner_id bigint, removed integer, missing integer)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    p record;
+BEGIN
+    FOR p IN SELECT u.name, u.partner_id, u.audiences, s.kept, s.missing
+             FROM crm.partner_publication AS u
+             CROSS JOIN LATERAL (
+                 SELECT coalesce(array_agg(m.audience_id ORDER BY m.audience_id) FILTER (WHERE m.audience_id = ANY (u.audiences)), '{}') AS kept,
+                        (count(*) FILTER (WHERE m.audience_id <> ALL (u.audiences)))::integer AS missing
+                 FROM crm.audience_partner AS m WHERE m.partner_id = u.partner_id AND m.valid @> narrow_publications.at) AS s
+             WHERE (cardinality(s.kept) < cardinality(u.audiences) OR s.missing > 0)
+               AND EXISTS (SELECT FROM pg_publication AS b WHERE b.pubname = u.name)
+             ORDER BY u.name LOOP
+        IF cardinality(p.kept) < cardinality(p.audiences) THEN
+            PERFORM crm.publish_audiences(p.name, p.partner_id, p.kept);
+        END IF;
+        name := p.name; partner_id := p.partner_id; removed := cardinality(p.audiences) - cardinality(p.kept); missing := p.missing;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION crm.narrow_publications(timestamptz) IS
+    'takes out of partners'' publications the audiences that their partners no longer see; returns those that had any, or that miss audiences which they see since: to be made anew by crm.create_partner_publication()';
+REVOKE ALL ON FUNCTION crm.narrow_publications(timestamptz) FROM PUBLIC;
 
 -- Joint controllers (GDPR 26): who answers which right of the data subject; the subject may turn to any of them.
 CREATE TABLE crm.joint_controller (

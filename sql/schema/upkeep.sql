@@ -2,7 +2,7 @@
 -- response window passes, that habits change and a prior grows old, is noticed by whoever calls crm.maintain().
 
 CREATE TABLE crm.upkeep (
-    task text PRIMARY KEY CONSTRAINT upkeep_task CHECK (task IN ('analyse', 'close_windows', 'expire_leases', 'expire_handovers',
+    task text PRIMARY KEY CONSTRAINT upkeep_task CHECK (task IN ('analyse', 'close_windows', 'expire_leases', 'expire_handovers', 'narrow_publications',
                                                                  'reclassify_machines', 'refresh_priors', 'refresh_hours', 'fit_models')),
     every interval CONSTRAINT upkeep_every CHECK (every >= interval '0'),
     position integer NOT NULL UNIQUE,
@@ -20,7 +20,7 @@ COMMENT ON COLUMN crm.upkeep.last_took IS 'how long that took';
 COMMENT ON COLUMN crm.upkeep.last_result IS 'what the last successful run did';
 COMMENT ON COLUMN crm.upkeep.last_error IS 'why the last run failed; null: it did not';
 INSERT INTO crm.upkeep (task, every, position) VALUES
-    ('analyse', '0', 10), ('close_windows', '0', 20), ('expire_leases', '0', 30), ('expire_handovers', '0', 40),
+    ('analyse', '0', 10), ('close_windows', '0', 20), ('expire_leases', '0', 30), ('expire_handovers', '0', 40), ('narrow_publications', '0', 45),
     ('reclassify_machines', '1 hour', 50), ('refresh_priors', '1 day', 60), ('refresh_hours', '1 day', 70), ('fit_models', '7 days', 80);
 
 CREATE FUNCTION crm.run_upkeep(task text, at timestamptz DEFAULT now()) RETURNS text
@@ -48,6 +48,10 @@ BEGIN
             result := (SELECT format('%s leases ended', crm.expire_leases()));
         WHEN 'expire_handovers' THEN
             result := (SELECT format('%s offers expired', crm.expire_handovers(at)));
+        WHEN 'narrow_publications' THEN
+            result := (SELECT format('%s audiences taken out of publications', coalesce(sum(p.removed), 0))
+                              || coalesce('; to be made anew: ' || string_agg(p.name, ', ') FILTER (WHERE p.missing > 0), '')
+                       FROM crm.narrow_publications(at) AS p);
         WHEN 'reclassify_machines' THEN
             -- A burst is known by its later clicks, so that the last day is looked at once more.
             result := (SELECT format('%s openings and clicks classified anew', crm.reclassify_machines(coalesce(last - interval '1 day', '-infinity'))));

@@ -340,6 +340,23 @@ SELECT is((SELECT string_agg(DISTINCT rowfilter, ';') FROM pg_publication_tables
           (SELECT format('(audience_id = ANY (''{%s}''::integer[]))', audience_id) FROM crm.customer WHERE customer_id = 8002), 'of its audiences');
 SELECT is_empty($$ SELECT tablename, a FROM pg_publication_tables, unnest(attnames) AS a WHERE pubname = 'crm_test' AND a IN ('subject', 'body', 'amount', 'agent', 'partner_id', 'attributes', 'birth_date') $$, 'without what is the others''');
 SELECT lives_ok($$ UPDATE crm.customer SET name = name || '.' WHERE customer_id = 8002 $$, 'and what is published can be changed');
+-- What a partner no longer sees leaves its publication by upkeep; what it sees since waits until its database begins anew.
+SELECT is(crm.run_upkeep('narrow_publications'), '0 audiences taken out of publications', 'a publication that is right stays as it is');
+CREATE FUNCTION pg_temp.after(change text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE change;
+    result := crm.run_upkeep('narrow_publications');
+    result := result || '; ' || (SELECT string_agg(DISTINCT t.rowfilter, ';') FROM pg_publication_tables AS t WHERE t.pubname = 'crm_test');
+    RAISE EXCEPTION '%', result USING ERRCODE = 'CRM00';
+EXCEPTION WHEN SQLSTATE 'CRM00' THEN
+    RETURN sqlerrm;
+END $$;
+SELECT is(pg_temp.after(q), '1 audiences taken out of publications; (audience_id = ANY (''{}''::integer[]))', 'nothing is published after ' || q) FROM unnest(ARRAY[
+    'DELETE FROM crm.partner_responsibility WHERE partner_id = 8101', 'UPDATE crm.partner SET contract = ''[2020-01-01,2021-01-01)'' WHERE partner_id = 8101']) AS q;
+SELECT matches(pg_temp.after($$ INSERT INTO crm.customer (customer_id, name) VALUES (8099, 'New'); INSERT INTO crm.customer_territory VALUES (8099, 'us.ny'); INSERT INTO crm.partner_responsibility (partner_id, territory, duty) VALUES (8101, 'us.ny', 'informed: sell') $$),
+    '^0 audiences taken out of publications; to be made anew: crm_test;', 'and what is missing is said');
 INSERT INTO crm.joint_controller VALUES ('access', 8101, 'privacy@a.example', 'A answers requests for access');
 SELECT throws_ok($$ INSERT INTO crm.joint_controller VALUES ('access', 8102, 'privacy@b.example', 'B does') $$, '23P01', NULL, 'one partner answers a right');
 

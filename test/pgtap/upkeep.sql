@@ -32,6 +32,7 @@ SELECT is(crm.run_upkeep('analyse'), '0 interactions and 0 purchases taken in', 
 SELECT is(crm.run_upkeep('close_windows'), '5 contacts unanswered', 'windows are closed');
 SELECT is(crm.run_upkeep('expire_leases'), '0 leases ended', 'leases are ended');
 SELECT is(crm.run_upkeep('expire_handovers'), '0 offers expired', 'offers expire');
+SELECT is(crm.run_upkeep('narrow_publications'), '0 audiences taken out of publications', 'publications are looked at');
 SELECT is(crm.run_upkeep('reclassify_machines'), '0 openings and clicks classified anew', 'machines are looked for');
 SELECT matches(crm.run_upkeep('refresh_priors'), '^\d+ priors fitted, 0 kept, \d+ by default$', 'priors are fitted');
 SELECT cmp_ok((SELECT count(*) FROM crm.channel_prior WHERE is_current), '>', 0::bigint, 'and in force');

@@ -203,7 +203,7 @@ my $at_it = $node->background_psql('upkeep', on_error_stop => 1);
 $at_it->query_safe(q{BEGIN; SELECT FROM crm.upkeep WHERE task = 'close_windows' FOR UPDATE});
 $node->safe_psql('upkeep', "CALL crm.maintain(now() + interval '1 hour')", @owner);
 is($node->safe_psql('upkeep', "SELECT string_agg(task, ' ' ORDER BY position) FROM crm.upkeep WHERE last_run_at > now() + interval '30 minutes'"),
-	'analyse expire_leases expire_handovers reclassify_machines', 'upkeep: what is due, but for what another session is at');
+	'analyse expire_leases expire_handovers narrow_publications reclassify_machines', 'upkeep: what is due, but for what another session is at');
 $at_it->quit;
 is_clean($node, 'upkeep', 'upkeep');
 
