@@ -281,6 +281,11 @@ FROM (SELECT format('INSERT INTO crm.interaction (customer_id, channel, directio
 CROSS JOIN (VALUES ('crm_matrix_a'::name)) AS w (who);
 SELECT is_empty($$ SELECT query, answer FROM returned WHERE answer ~ pg_temp.canary() $$, 'what a partner writes comes back without anything of others');
 SELECT cmp_ok((SELECT count(*) FROM returned WHERE answer ~ '^CRM00 . 1 rows'), '>=', 30::bigint, 'and is written');
+-- A cap binds all partners together: A is told the day from which on it is free, not the instant at which B wrote.
+UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
+SELECT matches(pg_temp.told(w, 'INSERT INTO crm.message (customer_id, channel, purpose) VALUES (555000002, ''email'', ''marketing'')'), h, w || ' is told of a cap: ' || h)
+FROM (VALUES ('crm_matrix_a'::name, '^23514 .*the cap is reached . The next contact is possible from TIME[-+:0-9]+\. . Set not_before to [-0-9]+ 00:00:00[-+:0-9]+ or later'), ('crm_matrix_manager', '^23514 .*Set not_before to [-0-9]+ [0-9:]+\.\d+')) AS v (w, h);
+UPDATE crm.channel_policy SET cap = NULL, cap_window = NULL WHERE channel = 'email';
 
 -- Plans, copies, statistics, sequences, notices --------------------------------------------------------------------------
 
