@@ -5,6 +5,7 @@ BEGIN;
 SET LOCAL search_path = pg_catalog, tap, pg_temp;
 SELECT no_plan();
 SET LOCAL client_min_messages = warning;
+SET LOCAL jit = off;
 
 CREATE ROLE crm_matrix_a LOGIN;
 CREATE ROLE crm_matrix_kanarie LOGIN;
