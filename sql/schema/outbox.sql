@@ -354,6 +354,11 @@ BEGIN
             RETURN new;
         END IF;
     END IF;
+    IF checked.refusal = 'message_cap' AND isfinite(checked.next_at) AND NOT crm.acts_for_all() THEN
+        -- When others wrote would show in the time from which on the cap is free.
+        checked.next_at := date_trunc('day', checked.next_at) + interval '1 day';
+        checked.detail := format('The next contact is possible from %s.', checked.next_at);
+    END IF;
     IF checked.refusal IS NOT NULL THEN
         RAISE check_violation USING
             MESSAGE = format('customer %s must not be contacted over %s for purpose "%s": %s', new.customer_id, new.channel, new.purpose,

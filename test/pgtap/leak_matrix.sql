@@ -5,6 +5,7 @@ BEGIN;
 SET LOCAL search_path = pg_catalog, tap, pg_temp;
 SELECT no_plan();
 SET LOCAL client_min_messages = warning;
+SET LOCAL jit = off;
 
 CREATE ROLE crm_matrix_a LOGIN;
 CREATE ROLE crm_matrix_kanarie LOGIN;
@@ -281,6 +282,16 @@ FROM (SELECT format('INSERT INTO crm.interaction (customer_id, channel, directio
 CROSS JOIN (VALUES ('crm_matrix_a'::name)) AS w (who);
 SELECT is_empty($$ SELECT query, answer FROM returned WHERE answer ~ pg_temp.canary() $$, 'what a partner writes comes back without anything of others');
 SELECT cmp_ok((SELECT count(*) FROM returned WHERE answer ~ '^CRM00 . 1 rows'), '>=', 30::bigint, 'and is written');
+-- Nor can A make up for B's purchase in a history by one of its own that is not in it yet.
+SET LOCAL crm.loop = deferred;
+SELECT is(pg_temp.told('crm_matrix_a', $$ DO $d$ BEGIN INSERT INTO crm.purchase (customer_id, amount) VALUES (555000002, 1); IF EXISTS (SELECT FROM crm.customer_history WHERE customer_id = 555000002) THEN RAISE 'seen'; END IF; END $d$ $$),
+    'CRM00 | 0 rows ', 'a history with another''s purchase stays hidden while one''s own waits to be analysed');
+SET LOCAL crm.loop = immediate;
+-- A cap binds all partners together: A is told the day from which on it is free, not the instant at which B wrote.
+UPDATE crm.channel_policy SET cap = 1, cap_window = '7 days' WHERE channel = 'email';
+SELECT matches(pg_temp.told(w, 'INSERT INTO crm.message (customer_id, channel, purpose) VALUES (555000002, ''email'', ''marketing'')'), h, w || ' is told of a cap: ' || h)
+FROM (VALUES ('crm_matrix_a'::name, '^23514 .*the cap is reached . The next contact is possible from TIME[-+:0-9]+\. . Set not_before to [-0-9]+ 00:00:00[-+:0-9]+ or later'), ('crm_matrix_manager', '^23514 .*Set not_before to [-0-9]+ [0-9:]+\.\d+')) AS v (w, h);
+UPDATE crm.channel_policy SET cap = NULL, cap_window = NULL WHERE channel = 'email';
 
 -- Plans, copies, statistics, sequences, notices --------------------------------------------------------------------------
 
