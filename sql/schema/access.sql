@@ -650,7 +650,7 @@ CREATE FUNCTION crm.revoke_access(role name) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regrole(quote_ident(role)) IS NULL THEN
-        RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
+        RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', coalesce(role, 'null'));
     END IF;
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA crm FROM %I', role);
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA crm FROM %I', role);
@@ -674,7 +674,7 @@ DECLARE
     r record;
 BEGIN
     IF to_regrole(quote_ident(role)) IS NULL THEN
-        RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role), HINT = 'Create it with CREATE ROLE first.';
+        RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', coalesce(role, 'null')), HINT = 'Create it with CREATE ROLE first.';
     ELSIF kind = 'partner' AND acts_for IS NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = format('for which partner does "%s" act?', role),
             HINT = 'Name the partner as third argument, or in crm.partner_login.';
@@ -752,6 +752,8 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = partner_id) THEN
         RAISE no_data_found USING MESSAGE = format('partner %s does not exist', coalesce(partner_id::text, 'null'));
+    ELSIF coalesce(name, '') = '' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a publication must have a name';
     ELSIF EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = name)
           AND NOT EXISTS (SELECT FROM crm.partner_publication AS u WHERE u.name = name AND u.partner_id = partner_id) THEN
         RAISE duplicate_object USING MESSAGE = format('publication "%s" is there already and is not one of partner %s', name, partner_id);

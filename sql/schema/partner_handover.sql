@@ -227,7 +227,7 @@ BEGIN
     WHERE r.responsibility_id = $1 AND r.partner_id = $2 AND crm.is_accountable(r.duty) AND r.valid @> $3
       AND EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = $2 AND p.contract @> $3) FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RAISE check_violation USING MESSAGE = format('partner %s is not accountable by responsibility %s now', $2, $1),
+        RAISE check_violation USING MESSAGE = format('partner %s is not accountable by responsibility %s now', coalesce($2::text, 'null'), coalesce($1::text, 'null')),
             SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_by_accountable';
     END IF;
 END $$;
@@ -244,6 +244,9 @@ BEGIN
     PERFORM crm.lock_responsibilities();
     at := clock_timestamp();
     PERFORM crm.check_handover_by($1, $2, at);
+    IF $4 <= at THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('the time to answer is over at %s already', $4);
+    END IF;
     UPDATE crm.handover AS h SET status = 'expired', closed_at = at
     WHERE h.responsibility_id = $1 AND h.status = 'offered' AND h.due_at <= at;
     INSERT INTO crm.handover (responsibility_id, from_partner_id, to_partner_id, due_at, reason, offered_at)
@@ -297,14 +300,17 @@ DECLARE
     result bigint;
 BEGIN
     PERFORM crm.check_acting($2);
+    IF $3 IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'an offer is accepted or declined';
+    END IF;
     -- The line of the writers, the responsibility, then the offer: as it was offered.
     PERFORM crm.lock_responsibilities();
     SELECT r.* INTO held FROM crm.partner_responsibility AS r
     WHERE r.responsibility_id = (SELECT h.responsibility_id FROM crm.handover AS h WHERE h.handover_id = $1) FOR NO KEY UPDATE;
     SELECT * INTO offer FROM crm.handover AS h WHERE h.handover_id = $1 FOR NO KEY UPDATE;
     at := clock_timestamp();
-    IF offer.to_partner_id IS DISTINCT FROM $2 OR offer.status <> 'offered' OR offer.due_at <= at THEN
-        RAISE check_violation USING MESSAGE = format('no open hand-over %s to partner %s', $1, $2),
+    IF offer.handover_id IS NULL OR offer.to_partner_id IS DISTINCT FROM $2 OR offer.status <> 'offered' OR offer.due_at <= at THEN
+        RAISE check_violation USING MESSAGE = format('no open hand-over %s to partner %s', coalesce($1::text, 'null'), coalesce($2::text, 'null')),
             SCHEMA = 'crm', TABLE = 'handover', CONSTRAINT = 'handover_open_to_partner';
     END IF;
     IF $3 THEN
@@ -325,7 +331,8 @@ BEGIN
     UPDATE crm.handover AS h SET status = CASE WHEN $3 THEN 'accepted' ELSE 'declined' END, closed_at = at, answer = $4, new_responsibility_id = result
     WHERE h.handover_id = $1;
     -- By rule, the next partner is asked; one that no longer is accountable has nothing to hand over.
-    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND held.partner_id = offer.from_partner_id AND held.valid @> at THEN
+    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND held.partner_id = offer.from_partner_id AND held.valid @> at
+       AND EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = offer.from_partner_id AND p.contract @> at) THEN
         result := crm.offer_next_handover(held.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, at);
     END IF;
     RETURN result;
@@ -350,7 +357,9 @@ DECLARE
     offer crm.handover;
     expired bigint := 0;
 BEGIN
-    IF NOT EXISTS (SELECT FROM crm.handover AS h WHERE h.status = 'offered' AND h.due_at <= $1) THEN
+    IF NOT coalesce(isfinite($1), false) THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('offers expire at a finite time, not %s', coalesce($1::text, 'null'));
+    ELSIF NOT EXISTS (SELECT FROM crm.handover AS h WHERE h.status = 'offered' AND h.due_at <= $1) THEN
         RETURN 0;
     END IF;
     PERFORM crm.lock_responsibilities();
@@ -359,8 +368,8 @@ BEGIN
     LOOP
         expired := expired + 1;
         IF offer.handover_rule_id IS NOT NULL AND EXISTS (
-            SELECT FROM crm.partner_responsibility AS r
-            WHERE r.responsibility_id = offer.responsibility_id AND r.partner_id = offer.from_partner_id AND r.valid @> $1) THEN
+            SELECT FROM crm.partner_responsibility AS r JOIN crm.partner AS p ON p.partner_id = r.partner_id
+            WHERE r.responsibility_id = offer.responsibility_id AND r.partner_id = offer.from_partner_id AND r.valid @> $1 AND p.contract @> $1) THEN
             PERFORM crm.offer_next_handover(offer.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, $1);
         END IF;
     END LOOP;
@@ -409,7 +418,7 @@ CREATE TABLE crm.deal_registration (
     registered_at timestamptz NOT NULL DEFAULT now(),
     protected tstzrange NOT NULL DEFAULT tstzrange(now(), now() + interval '90 days'),
     CONSTRAINT deal_registration_period CHECK (NOT isempty(protected) AND lower_inc(protected) AND NOT upper_inc(protected)
-        AND upper(protected) <= lower(protected) + interval '366 days'),
+        AND NOT upper_inf(protected) AND upper(protected) <= lower(protected) + interval '366 days'),
     CONSTRAINT deal_registration_protected EXCLUDE USING gist
         (customer_id WITH =, coalesce(product::text, '') WITH =, protected WITH &&)
 );
@@ -478,6 +487,9 @@ DECLARE
     result bigint;
 BEGIN
     PERFORM crm.check_acting($1);
+    IF NOT coalesce($4 > interval '0' AND $4 <= interval '366 days', false) THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('a deal is protected for more than nothing and at most 366 days, not %s', coalesce($4::text, 'null'));
+    END IF;
     -- Of customers that are not its own a partner does not learn whether there are such.
     IF NOT crm.sees_customer($2) THEN
         RAISE insufficient_privilege USING MESSAGE = 'new row violates row-level security policy for table "deal_registration"';
