@@ -29,12 +29,14 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "spi_plan.h"
+#include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 PG_FUNCTION_INFO_V1(crm_contact_check_locked);
 PG_FUNCTION_INFO_V1(crm_lock_messages);
@@ -45,6 +47,10 @@ PG_FUNCTION_INFO_V1(crm_check_messages);
 #define CHECK_MESSAGE 5			/* ... the message */
 #define CHECK_WAITING 6			/* ... whether what waits counts */
 #define CHECK_COLUMNS 8			/* as those of its result; the last two are its own */
+
+/* How long a message that another session holds is asked for, and the longest pause between two times, in milliseconds. */
+#define MESSAGE_PATIENCE 1000
+#define MESSAGE_PAUSE 32
 
 static CrmPlan lock_points = {
 	"SELECT FROM crm.contact_point AS p WHERE p.customer_id OPERATOR(pg_catalog.=) $1 AND p.channel OPERATOR(pg_catalog.=) $2"
@@ -80,6 +86,10 @@ static CrmPlan lock_batch[] = {
 		"SELECT m.message_id FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)"
 		" ORDER BY m.message_id FOR NO KEY UPDATE SKIP LOCKED) AS l"
 	},
+};
+
+static CrmPlan count_messages = {
+	"SELECT pg_catalog.count(*) FROM crm.message AS m WHERE m.message_id OPERATOR(pg_catalog.=) ANY ($1)"
 };
 
 static CrmPlan check_batch = {
@@ -268,30 +278,50 @@ crm_contact_check_locked(PG_FUNCTION_ARGS)
  *
  * Locks all that sending these messages depends on, in the order in which
  * everybody does: their customers' contact points of their channels, their
- * customers, and the messages.  A direct UPDATE of a message has it locked
- * before its trigger can ask for the customer, so a message is never waited
- * for: the two would wait for each other.  Returns the messages that were
- * locked.
+ * customers, and the messages.  Returns the messages that were locked.
+ *
+ * A direct UPDATE of a message has it locked before its trigger can ask for
+ * the customer, and would wait for us while we wait for the message.  So a
+ * message that another session holds is not waited for but asked for again,
+ * for a while: a claim that came too late for it holds it for a moment.
  */
 Datum
 crm_lock_messages(PG_FUNCTION_ARGS)
 {
 	Oid			type = INT8ARRAYOID;
 	Datum		ids = PG_GETARG_DATUM(0);
-	Datum		locked;
-	bool		none;
+	ArrayType  *asked = PG_GETARG_ARRAYTYPE_P(0);
+	int			nasked = ArrayGetNItems(ARR_NDIM(asked), ARR_DIMS(asked));
+	ArrayType  *locked;
+	long		pause = 1;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	for (int i = 0; i < (int) lengthof(lock_batch); i++)
-		run_latest(&lock_batch[i], 1, &type, &ids, NULL);
-	locked = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none);
-	if (!none)
-		locked = SPI_datumTransfer(locked, false, -1);
+	run_latest(&lock_batch[0], 1, &type, &ids, NULL);
+	run_latest(&lock_batch[1], 1, &type, &ids, NULL);
+	for (long waited = 0;; waited += pause, pause = Min(2 * pause, MESSAGE_PAUSE))
+	{
+		Datum		found;
+		bool		none;
+
+		run_latest(&lock_batch[2], 1, &type, &ids, NULL);
+		found = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none);
+		locked = none ? NULL : DatumGetArrayTypeP(found);
+		if (waited >= MESSAGE_PATIENCE || (locked != NULL && ARR_DIMS(locked)[0] >= nasked))
+			break;
+		/* Perhaps the others are not there. */
+		run_latest(&count_messages, 1, &type, &ids, NULL);
+		found = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none);
+		if (DatumGetInt64(found) <= (locked == NULL ? 0 : ARR_DIMS(locked)[0]))
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (locked != NULL)
+		locked = DatumGetArrayTypeP(SPI_datumTransfer(PointerGetDatum(locked), false, -1));
 	SPI_finish();
-	if (none)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
-	PG_RETURN_DATUM(locked);
+	PG_RETURN_ARRAYTYPE_P(locked != NULL ? locked : construct_empty_array(INT8OID));
 }
 
 /*

@@ -175,7 +175,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION crm.lock_message(bigint) IS
-    'locks all that sending this message depends on, and the message, which must not be held by another session: an error (lock_not_available) then';
+    'locks all that sending this message depends on, and the message, which another session must not hold for longer than a second: an error (lock_not_available) then';
 REVOKE ALL ON FUNCTION crm.lock_message(bigint) FROM PUBLIC;
 
 CREATE FUNCTION crm.begin_send(message_id bigint, token bigint) RETURNS boolean

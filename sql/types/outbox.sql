@@ -12,7 +12,7 @@ COMMENT ON FUNCTION crm.contact_check_locked(bigint, crm.channel, bigint, text, 
 CREATE FUNCTION crm.lock_messages(message_ids bigint[]) RETURNS bigint[]
     AS 'MODULE_PATHNAME', 'crm_lock_messages' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.lock_messages(bigint[]) IS
-    'locks all that sending these messages depends on: their customers'' contact points of their channels, their customers, and the messages, in this order, each by key. A message that another session holds is not waited for; returns those that were locked';
+    'locks all that sending these messages depends on: their customers'' contact points of their channels, their customers, and the messages, in this order, each by key. A message that another session holds is asked for again for a second, then left; returns those that were locked';
 
 CREATE FUNCTION crm.check_messages(message_ids bigint[])
     RETURNS TABLE (message_id bigint, contact_point bigint, consent_id bigint, refusal text, detail text, next_at timestamptz,
