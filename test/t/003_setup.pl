@@ -197,7 +197,7 @@ is_clean($node, 'again', 'after DROP EXTENSION CASCADE');
 new_database($node, 'upkeep');
 load_facts($node, 'upkeep', 300);
 $node->safe_psql('upkeep', 'CALL crm.maintain()', @owner);
-is($node->safe_psql('upkeep', 'SELECT count(*) FILTER (WHERE last_error IS NULL AND last_result IS NOT NULL), count(*) FROM crm.upkeep'), '8|8', 'upkeep: every task is done');
+is($node->safe_psql('upkeep', 'SELECT count(*) FILTER (WHERE last_error IS NULL AND last_result IS NOT NULL), count(*) FROM crm.upkeep'), '9|9', 'upkeep: every task is done');
 is($node->safe_psql('upkeep', 'SELECT count(DISTINCT last_run_at) FROM crm.upkeep'), 1, 'upkeep: as of one time');
 my $at_it = $node->background_psql('upkeep', on_error_stop => 1);
 $at_it->query_safe(q{BEGIN; SELECT FROM crm.upkeep WHERE task = 'close_windows' FOR UPDATE});

@@ -21,7 +21,7 @@ INSERT INTO crm.partner_responsibility (partner_id, territory, duty, valid) VALU
     (1, 'de', 'accountable: sell', '[2020-01-01,)'), (2, 'fr', 'accountable: sell', '[2020-01-01,)');
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, subject, body, partner_id)
 SELECT customer_id, 'email', 'outbound', 'replied', 'secret subject', 'secret body', 2 FROM crm.customer;
-INSERT INTO crm.purchase (customer_id, purchased_at, amount, product, partner_id) SELECT customer_id, '2024-01-01', 77, 'pen', 2 FROM crm.customer;
+INSERT INTO crm.purchase (customer_id, purchased_at, amount, product, partner_id) SELECT customer_id, '2024-01-01', 31415926, 'pen', 2 FROM crm.customer;
 SQL
 is($publisher->safe_psql('shop', "SELECT crm.create_partner_publication(1, 'for_a')", @owner), 2, 'a publication of the two audiences of A');
 
@@ -52,7 +52,7 @@ is(customers(), $first, 'the partner\'s customers arrive, with what is known of 
 is($subscriber->safe_psql('own', "SELECT count(*) FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind = 'r' AND relname NOT IN ('customer', 'contact_point', 'interaction', 'purchase') "
 	. "AND (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM crm.%I', relname), false, true, '')))[1]::text <> '0'"), 0, 'and nothing else');
 is($subscriber->safe_psql('own', q{SELECT count(*) FROM (SELECT c::text AS t FROM crm.customer AS c UNION ALL SELECT i::text FROM crm.interaction AS i UNION ALL SELECT p::text FROM crm.purchase AS p) AS x
-	WHERE t ~ 'secret|77|1980'}), 0, 'of contacts and purchases not what was said, by whom or for how much');
+	WHERE t ~ 'secret|31415926|1980-'}), 0, 'of contacts and purchases not what was said, by whom or for how much');
 is($subscriber->safe_psql('own', 'SELECT count(*) FROM crm.interaction WHERE partner_id IS NOT NULL OR agent IS NOT NULL'), 0, 'nor whose they were');
 
 # Every change of a row that it has, and none of another.
