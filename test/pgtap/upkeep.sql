@@ -19,7 +19,7 @@ SELECT n % 200 + 1, 'phone', 'outbound', CASE WHEN n % 3 = 0 THEN 'reached' ELSE
 FROM generate_series(1, 800) AS n;
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome, occurred_at)
 SELECT n, 'email', 'outbound', 'sent', now() - interval '300 days' FROM generate_series(1, 5) AS n;
-INSERT INTO crm.purchase (customer_id, amount, purchased_at) SELECT n % 200 + 1, n, now() - n * interval '1 day' FROM generate_series(1, 900) AS n;
+INSERT INTO crm.purchase (customer_id, amount, purchased_at) SELECT n % 200 + 1, n, now() - (abs(hashint4(n) % 900) + 1) * interval '1 day' FROM generate_series(1, 900) AS n;
 SET LOCAL crm.loop = deferred;
 INSERT INTO crm.interaction (customer_id, channel, direction, outcome) VALUES (7, 'letter', 'inbound', 'replied');
 SET LOCAL crm.loop = immediate;
