@@ -35,7 +35,7 @@ CREATE TABLE crm.message (
     consent_id bigint REFERENCES crm.consent,
     begun_at timestamptz,
     finished_at timestamptz,
-    message_uid text UNIQUE,
+    message_uid text,
     in_reply_to text,
     last_error text,
     refusal text,
@@ -78,6 +78,9 @@ CREATE INDEX message_waiting ON crm.message (customer_id) WHERE status IN ('read
 CREATE INDEX message_slot ON crm.message (customer_id, begun_at) WHERE begun_at IS NOT NULL;
 CREATE INDEX message_customer ON crm.message (customer_id, queued_at DESC);
 CREATE INDEX message_problem ON crm.message (status, finished_at) WHERE status IN ('unknown', 'dead', 'failed');
+-- Not a constraint: until a message is sent it has none, and each step on the way would write an entry for that.
+CREATE UNIQUE INDEX message_message_uid_key ON crm.message (message_uid) WHERE message_uid IS NOT NULL;
+COMMENT ON INDEX crm.message_message_uid_key IS 'the message that an answer refers to';
 CREATE INDEX message_contact_point ON crm.message (contact_point_id) WHERE contact_point_id IS NOT NULL;
 CREATE INDEX message_consent_index ON crm.message (consent_id) WHERE consent_id IS NOT NULL;
 CREATE INDEX message_campaign ON crm.message (campaign_id) WHERE campaign_id IS NOT NULL;
