@@ -99,7 +99,8 @@ SCHEMA = \
 	sql/schema/partner_handover.sql \
 	sql/schema/partner_objective.sql \
 	sql/schema/upkeep.sql \
-	sql/schema/access.sql
+	sql/schema/access.sql \
+	sql/schema/access_publication.sql
 
 DATA_built = sql/crm--$(EXTVERSION).sql sql/crm-schema--$(EXTVERSION).sql
 DOCS = $(wildcard doc/*.md)
