@@ -20,6 +20,17 @@ INSERT INTO crm.choice_policy (purpose, response_value) VALUES ('marketing', 60)
 
 -- What is known -------------------------------------------------------------------------------------------------
 
+-- Each argument once, so that the planner expands it in place.
+CREATE FUNCTION crm.expectation(observations bigint, successes double precision, contacts double precision, mean double precision) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT format(CASE WHEN observations = 0 THEN 'not yet tried; of customers like this one %3$s %% answer'
+                       ELSE '%1$s of %2$s recent contacts answered, older ones counting less; expected %3$s %%' END,
+                  round(successes::numeric, 1), round(contacts::numeric, 1), round((100 * mean)::numeric, 1));
+END;
+COMMENT ON FUNCTION crm.expectation(bigint, double precision, double precision, double precision) IS
+    'in words, what is expected of a channel and why: how many contacts told something, of how many contacts, decayed to now, how many were answered, and the posterior mean';
+
 CREATE VIEW crm.channel_preference WITH (security_invoker = true) AS
 SELECT s.customer_id,
        s.channel::text AS channel,
@@ -39,10 +50,7 @@ SELECT s.customer_id,
        (crm.probability_best(array_agg(greatest(s.a, 0.01)) OVER everything, array_agg(greatest(s.b, 0.01)) OVER everything,
                              s.response_value, array_agg(s.unit_cost) OVER everything))
            [row_number() OVER (PARTITION BY s.customer_id ORDER BY s.channel)] AS probability_best,
-       CASE WHEN s.observations = 0
-            THEN format('not yet tried; of customers like this one %s %% answer', round((100 * s.a / (s.a + s.b))::numeric, 1))
-            ELSE format('%s of %s recent contacts answered, older ones counting less; expected %s %%', round(s.successes::numeric, 1),
-                        round((s.successes + s.failures)::numeric, 1), round((100 * s.a / (s.a + s.b))::numeric, 1)) END AS reason
+       crm.expectation(s.observations, s.successes, s.successes + s.failures, s.a / (s.a + s.b)) AS reason
 FROM (SELECT p.customer_id, p.channel, v.response_value::double precision AS response_value, y.unit_cost::double precision AS unit_cost,
              p.a + coalesce(crm.successes(t.score, now()), 0) AS a,
              p.b + coalesce(crm.failures(t.score, now()), 0) AS b,
@@ -103,10 +111,7 @@ SELECT s.customer_id,
        s.last_contact_at,
        s.contact_point_id,
        s.consent_id,
-       CASE WHEN s.score IS NULL OR crm.observations(s.score) = 0
-            THEN format('not yet tried; of customers like this one %s %% answer', round((100 * k.a / (k.a + k.b))::numeric, 1))
-            ELSE format('%s of %s recent contacts answered, older ones counting less; expected %s %%', round((k.a - s.prior_success)::numeric, 1),
-                        round((k.a - s.prior_success + k.b - s.prior_failure)::numeric, 1), round((100 * k.a / (k.a + k.b))::numeric, 1)) END
+       crm.expectation(coalesce(crm.observations(s.score), 0), k.a - s.prior_success, k.a - s.prior_success + k.b - s.prior_failure, k.a / (k.a + k.b))
        || CASE WHEN s.channels = 1 THEN '; the only channel permitted'
                ELSE format('; worth %s after cost, %s %s', round(s.value::numeric, 2), s.next_channel, round(s.next_value::numeric, 2)) END AS reason
 FROM (SELECT q.*,
