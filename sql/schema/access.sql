@@ -293,8 +293,6 @@ BEGIN
         PERFORM crm.rebuild_audiences();
         RETURN NULL;
     END IF;
-    -- A transaction that sees an old state of the database would compute from it; it is told so (40001) at the row that
-    -- everybody changes who changes what others compute from.
     IF tg_table_name NOT IN ('customer_territory', 'segment_member') THEN
         PERFORM crm.mark_audiences();
     ELSIF current_setting('transaction_isolation') <> 'read committed' THEN

@@ -201,8 +201,9 @@ CREATE TRIGGER partner_responsibility_delete BEFORE DELETE ON crm.partner_respon
 COMMENT ON TRIGGER partner_responsibility_delete ON crm.partner_responsibility IS 'sessions that delete responsibilities wait in line, but not those that delete customers';
 
 -- Which responsibilities reach which customers: by name, by territory, by segment, or everywhere; by segment while the
--- customer was in it, and all while the partner's contract was in force. The planner expands these two functions in place, so that a filter on the customer goes to the
--- indexes. IS TRUE keeps the time away from those of the constraints, which hold all that is valid now.
+-- customer was in it, and all while the partner's contract was in force. The planner expands these two functions in place,
+-- so that a filter on the customer goes to the indexes. IS TRUE keeps the time away from those of the constraints, which
+-- hold all that is valid now.
 CREATE FUNCTION crm.responsibility_reach()
     RETURNS TABLE (customer_id bigint, responsibility_id bigint, partner_id bigint, product @ltree@.ltree, duty crm.responsibility, valid tstzrange,
                    by_customer boolean, depth integer, segment_depth integer)

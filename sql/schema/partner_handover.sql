@@ -217,6 +217,15 @@ END;
 COMMENT ON FUNCTION crm.handover_candidates(bigint, timestamptz, bigint[]) IS
     'the partners that a responsibility can be offered to by the rule that holds for it, the best first, without those that were asked; each fit is between 0 and 1, the score their weighted mean, equal scores go by tier and key, so that the same data give the same order';
 
+CREATE FUNCTION crm.holds_responsibility(responsibility_id bigint, partner_id bigint, at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM crm.partner_responsibility AS r JOIN crm.partner AS p ON p.partner_id = r.partner_id
+                   WHERE r.responsibility_id = holds_responsibility.responsibility_id AND r.partner_id = holds_responsibility.partner_id
+                     AND r.valid @> holds_responsibility.at AND p.contract @> holds_responsibility.at);
+END;
+COMMENT ON FUNCTION crm.holds_responsibility(bigint, bigint, timestamptz) IS 'has the partner this responsibility at that time, within its contract';
+
 CREATE FUNCTION crm.check_handover_by(responsibility_id bigint, from_partner_id bigint, at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -331,8 +340,7 @@ BEGIN
     UPDATE crm.handover AS h SET status = CASE WHEN $3 THEN 'accepted' ELSE 'declined' END, closed_at = at, answer = $4, new_responsibility_id = result
     WHERE h.handover_id = $1;
     -- By rule, the next partner is asked; one that no longer is accountable has nothing to hand over.
-    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND held.partner_id = offer.from_partner_id AND held.valid @> at
-       AND EXISTS (SELECT FROM crm.partner AS p WHERE p.partner_id = offer.from_partner_id AND p.contract @> at) THEN
+    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, at) THEN
         result := crm.offer_next_handover(held.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, at);
     END IF;
     RETURN result;
@@ -367,9 +375,7 @@ BEGIN
         UPDATE crm.handover AS h SET status = 'expired', closed_at = $1 WHERE h.status = 'offered' AND h.due_at <= $1 RETURNING h.*
     LOOP
         expired := expired + 1;
-        IF offer.handover_rule_id IS NOT NULL AND EXISTS (
-            SELECT FROM crm.partner_responsibility AS r JOIN crm.partner AS p ON p.partner_id = r.partner_id
-            WHERE r.responsibility_id = offer.responsibility_id AND r.partner_id = offer.from_partner_id AND r.valid @> $1 AND p.contract @> $1) THEN
+        IF offer.handover_rule_id IS NOT NULL AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, $1) THEN
             PERFORM crm.offer_next_handover(offer.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, $1);
         END IF;
     END LOOP;
