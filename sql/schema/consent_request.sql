@@ -72,7 +72,7 @@ REVOKE ALL ON FUNCTION crm.suppress(crm.channel, text, text) FROM PUBLIC;
 
 CREATE FUNCTION crm.is_suppressed(channel crm.channel, address text) RETURNS boolean
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM crm.suppression AS s WHERE s.digest = crm.contact_digest(channel, crm.canonical_contact(channel, address)));
+    SELECT EXISTS (SELECT FROM crm.suppression AS s WHERE s.digest = crm.contact_digest(is_suppressed.channel, crm.canonical_contact(is_suppressed.channel, is_suppressed.address)));
 $$;
 COMMENT ON FUNCTION crm.is_suppressed(crm.channel, text) IS 'is the address on the list of those that advertising must never use';
 REVOKE ALL ON FUNCTION crm.is_suppressed(crm.channel, text) FROM PUBLIC;

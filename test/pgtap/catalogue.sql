@@ -156,6 +156,15 @@ SELECT is_empty($$ SELECT nspname FROM pg_namespace, aclexplode(nspacl) AS a WHE
 SELECT is_empty($$ SELECT c.name FROM own_relation AS c JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
                    WHERE d.deptype = 'e' AND c.relkind <> 'c' $$, 'no table, view or sequence is a member of the extension');
 
+-- In the text of a function in SQL a name that is a column of a table and a parameter is the column, without a word.
+SELECT is_empty($$ SELECT r.name, a.name FROM own_routine AS r
+                   CROSS JOIN LATERAL unnest(r.proargnames[1:r.pronargs]) AS a (name)
+                   WHERE r.lanname = 'sql' AND r.prosqlbody IS NULL AND a.name <> ''
+                     AND EXISTS (SELECT FROM pg_attribute AS c JOIN own_relation AS t ON t.oid = c.attrelid
+                                 WHERE c.attname = a.name AND c.attnum > 0 AND r.prosrc ~ ('crm\.' || t.relname || '\M'))
+                     AND regexp_replace(r.prosrc, '\mAS ' || a.name || '\M', '', 'g') ~ ('(^|[^.\w])' || a.name || '\M(?!\s*\()') $$,
+                'no parameter of a function in SQL can be taken for a column');
+
 -- Versions ------------------------------------------------------------------------------------------------------
 
 SELECT is((SELECT default_version FROM pg_available_extensions WHERE name = 'crm'), crm.version(), 'control file and library are of one version');
