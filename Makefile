@@ -31,10 +31,13 @@ OBJS = \
 	src/channel_beta_math.o \
 	src/channel_best_math.o \
 	src/channel_prior.o \
+	src/channel_prior_feature.o \
 	src/channel_prior_loss.o \
 	src/channel_prior_loss_math.o \
 	src/channel_prior_math.o \
 	src/channel_prior_rows_math.o \
+	src/channel_reach.o \
+	src/channel_reach_math.o \
 	src/channel_gap.o \
 	src/channel_gap_math.o \
 	src/history.o \

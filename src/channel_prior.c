@@ -80,7 +80,6 @@ PG_FUNCTION_INFO_V1(crm_beta_prior_final);
 PG_FUNCTION_INFO_V1(crm_beta_regression_final);
 PG_FUNCTION_INFO_V1(crm_beta_regression_prior);
 PG_FUNCTION_INFO_V1(crm_beta_regression_mean);
-PG_FUNCTION_INFO_V1(crm_feature_values);
 
 /* The state ----------------------------------------------------------------------------------------------------- */
 
@@ -649,16 +648,7 @@ prior_logit(FunctionCallInfo fcinfo, int at_weights, int at_features, int at_mea
 				 errmsg("weights, features and means do not fit together"),
 				 errdetail("There are %d weights, %d features and %d means; after the first weight each weight has a feature and a mean.",
 						   weights, features, means)));
-	logit = w[0];
-	for (int i = 0; i < weights - 1; i++)
-	{
-		double		value = IS_NULL_AT(nulls, i) ? m[i] : *x++;
-
-		if (isnan(value))
-			value = m[i];
-		if (w[i + 1] != 0)
-			logit += w[i + 1] * value;
-	}
+	logit = crm_prior_logit(w, weights, m, x, nulls);
 	if (isnan(logit))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -697,73 +687,4 @@ Datum
 crm_beta_regression_mean(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_FLOAT8(1 / (1 + exp(-prior_logit(fcinfo, 0, 1, 2))));
-}
-
-/*
- * crm.feature_values(record): the columns after the first as numbers; null
- * where a value is null or not finite, drawn back to the range of features.
- */
-Datum
-crm_feature_values(PG_FUNCTION_ARGS)
-{
-	HeapTupleHeader record = PG_GETARG_HEAPTUPLEHEADER(0);
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(record), HeapTupleHeaderGetTypMod(record));
-	int			columns = tupdesc->natts;
-	HeapTupleData tuple;
-	Datum	   *values = palloc(columns * sizeof(Datum));
-	bool	   *nulls = palloc(columns * sizeof(bool));
-	int			features = 0;
-	int			dims[1];
-	int			lower[1] = {1};
-
-	tuple.t_len = HeapTupleHeaderGetDatumLength(record);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = record;
-	heap_deform_tuple(&tuple, tupdesc, values, nulls);
-	for (int i = 1; i < columns; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(tupdesc, i);
-		double		value = 0;
-
-		if (column->attisdropped)
-			continue;
-		if (!nulls[i])
-			switch (column->atttypid)
-			{
-				case BOOLOID:
-					value = DatumGetBool(values[i]);
-					break;
-				case INT2OID:
-					value = DatumGetInt16(values[i]);
-					break;
-				case INT4OID:
-					value = DatumGetInt32(values[i]);
-					break;
-				case INT8OID:
-					value = (double) DatumGetInt64(values[i]);
-					break;
-				case FLOAT4OID:
-					value = DatumGetFloat4(values[i]);
-					break;
-				case FLOAT8OID:
-					value = DatumGetFloat8(values[i]);
-					break;
-				case NUMERICOID:
-					value = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, values[i]));
-					break;
-				default:
-					ereport(ERROR,
-							(errcode(ERRCODE_DATATYPE_MISMATCH),
-							 errmsg("feature \"%s\" is of type %s", NameStr(column->attname), format_type_be(column->atttypid)),
-							 errdetail("Features are numbers or booleans.")));
-			}
-		nulls[features] = nulls[i] || !isfinite(value);
-		values[features++] = Float8GetDatum(Min(Max(value, -CRM_PRIOR_FEATURE_MAX), CRM_PRIOR_FEATURE_MAX));
-	}
-	ReleaseTupleDesc(tupdesc);
-	dims[0] = features;
-	if (features == 0)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT8OID));
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, 1, dims, lower, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }

@@ -707,6 +707,30 @@ crm_prior_slopes(const CrmPriorRows *rows, const double *theta, CrmPriorStop sto
 	return evaluate(&problem, theta, CURVATURE, slopes);
 }
 
+/*
+ * The logit of a customer's prior mean: weights, the intercept first, of his
+ * features.  Features that are not known, by a bitmap as arrays have it (NULL:
+ * all are) and left out of the numbers, or NaN, have their means.  NaN when
+ * the products do not have a sum.
+ */
+double
+crm_prior_logit(const double *weight, int weights, const double *mean, const double *feature, const uint8_t *known)
+{
+	double		logit = weight[0];
+
+	for (int i = 0; i < weights - 1; i++)
+	{
+		bool		missing = known != NULL && (known[i / 8] & (1 << (i % 8))) == 0;
+		double		value = missing ? mean[i] : *feature++;
+
+		if (isnan(value))
+			value = mean[i];
+		if (weight[i + 1] != 0)
+			logit += weight[i + 1] * value;
+	}
+	return logit;
+}
+
 /* A customer's prior by the logit of its mean; neither parameter below CRM_PRIOR_SHAPE_MIN. */
 void
 crm_prior_shapes(double logit, double strength, double *a, double *b)

@@ -83,6 +83,7 @@ extern bool crm_prior_slopes(const CrmPriorRows *rows, const double *theta, CrmP
 extern bool crm_prior_sample(const CrmPriorRows *all, int bits, double customers, CrmPriorRows *rows);
 extern void crm_prior_free_rows(CrmPriorRows *rows);
 extern uint64_t crm_prior_hash(double success, double failure, const float *feature, int features);
+extern double crm_prior_logit(const double *weight, int weights, const double *mean, const double *feature, const uint8_t *known);
 extern void crm_prior_shapes(double logit, double strength, double *a, double *b);
 
 typedef struct CrmTrial

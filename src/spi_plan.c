@@ -13,6 +13,31 @@
  */
 #include "spi_plan.h"
 
+#include "access/xact.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* An answer of crm_ask_once(), and to what. */
+typedef struct Answer
+{
+	/* The snapshot: what it tells finished transactions and commands by. */
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+	int32		subxcnt;
+	CommandId	curcid;
+	SubTransactionId subtransaction;
+	/* The question and the answer; what is not by value is in a context below the calling query's. */
+	MemoryContext context;
+	Datum		args[CRM_PLAN_MAX_ARGS];
+	bool		nulls[CRM_PLAN_MAX_ARGS];
+	bool		answered;
+	bool		isnull;
+	Datum		value;
+} Answer;
+
 /*
  * The kept plan of a statement.  Call it between SPI_connect and SPI_finish.
  */
@@ -59,4 +84,109 @@ crm_run_plan(CrmPlan *statement, int nargs, const Oid *argtypes,
 	if (result != expected)
 		elog(ERROR, "SPI_execute_plan returned %s: %s",
 			 SPI_result_code_string(result), statement->sql);
+}
+
+/* Does the answer hold for these arguments and the snapshot of the calling query? */
+static bool
+same_question(const Answer *answer, FunctionCallInfo fcinfo, const Oid *argtypes)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+
+	if (!answer->answered ||
+		answer->xmin != snapshot->xmin || answer->xmax != snapshot->xmax ||
+		answer->xcnt != snapshot->xcnt || answer->subxcnt != snapshot->subxcnt ||
+		answer->curcid != snapshot->curcid || answer->subtransaction != GetCurrentSubTransactionId())
+		return false;
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		if (PG_ARGISNULL(i) != answer->nulls[i])
+			return false;
+		get_typlenbyval(argtypes[i], &length, &by_value);
+		if (!PG_ARGISNULL(i) && !datumIsEqual(PG_GETARG_DATUM(i), answer->args[i], by_value, length))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What a function returns that asks tables: the one value of a statement, null
+ * without a row.  Its arguments are the statement's parameters.  For all rows
+ * of a query it is asked once, as long as the arguments stay the same.
+ *
+ * The answer is kept with the call in the query's plan, which may outlive the
+ * statement: an expression of PL/pgSQL lives for a transaction.  Snapshots that
+ * agree in what is compared here see the same: none can have been assigned a
+ * transaction between them, and as many still run of those that did.
+ */
+Datum
+crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
+{
+	Answer	   *answer = fcinfo->flinfo->fn_extra;
+	Snapshot	snapshot = GetActiveSnapshot();
+	Datum		values[CRM_PLAN_MAX_ARGS];
+	char		nulls[CRM_PLAN_MAX_ARGS + 1] = "";
+	int			result;
+
+	Assert(PG_NARGS() <= CRM_PLAN_MAX_ARGS);
+	if (answer == NULL)
+		answer = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Answer));
+	if (!same_question(answer, fcinfo, argtypes))
+	{
+		MemoryContext caller;
+		bool		isnull = true;
+		Datum		value = (Datum) 0;
+
+		answer->answered = false;
+		for (int i = 0; i < PG_NARGS(); i++)
+		{
+			values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
+			nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+		}
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		result = SPI_execute_snapshot(crm_plan(statement, PG_NARGS(), argtypes), values, nulls,
+									  snapshot, InvalidSnapshot, true, false, 1);
+		if (result != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute_snapshot returned %s: %s", SPI_result_code_string(result), statement->sql);
+		if (SPI_processed > 0)
+			value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		/* What was kept for another snapshot goes with its memory. */
+		if (answer->context == NULL)
+			answer->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm answer", ALLOCSET_SMALL_SIZES);
+		else
+			MemoryContextReset(answer->context);
+		caller = MemoryContextSwitchTo(answer->context);
+		for (int i = 0; i < PG_NARGS(); i++)
+		{
+			int16		length;
+			bool		by_value;
+
+			get_typlenbyval(argtypes[i], &length, &by_value);
+			answer->nulls[i] = PG_ARGISNULL(i);
+			if (!PG_ARGISNULL(i))
+				answer->args[i] = datumCopy(PG_GETARG_DATUM(i), by_value, length);
+		}
+		answer->isnull = isnull;
+		if (!isnull)
+		{
+			Form_pg_attribute attribute = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+
+			answer->value = datumCopy(value, attribute->attbyval, attribute->attlen);
+		}
+		MemoryContextSwitchTo(caller);
+		SPI_finish();
+		answer->xmin = snapshot->xmin;
+		answer->xmax = snapshot->xmax;
+		answer->xcnt = snapshot->xcnt;
+		answer->subxcnt = snapshot->subxcnt;
+		answer->curcid = snapshot->curcid;
+		answer->subtransaction = GetCurrentSubTransactionId();
+		answer->answered = true;
+	}
+	if (answer->isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(answer->value);
 }

@@ -25,5 +25,6 @@ typedef struct CrmPlan
 extern SPIPlanPtr crm_plan(CrmPlan *statement, int nargs, const Oid *argtypes);
 extern void crm_run_plan(CrmPlan *statement, int nargs, const Oid *argtypes,
 						 Datum *values, const char *nulls, int expected);
+extern Datum crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes);
 
 #endif							/* CRM_SPI_PLAN_H */

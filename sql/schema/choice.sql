@@ -88,72 +88,55 @@ COMMENT ON COLUMN crm.channel_preference.probability_best IS
     'probability that it is the most valuable of the customer''s channels here, permitted or not, given what is known; over a customer they add up to 1. Takes 13 to 100 microseconds each, when selected';
 COMMENT ON COLUMN crm.channel_preference.reason IS 'why, in words';
 
--- The window is ordered so that the best comes first; scores are read again for the best alone. What is asked of the others
--- (arrays, the next best) is computed only where a query selects it. The prior is that of crm.customer_prior, made here from its
--- parts: features once for each customer, not for each of his channels, and what belongs to a channel by a left join, of which the
--- planner expects as many rows as there are; of an inner one with what comes out of a DISTINCT it expects a twentieth, and then
--- probes where it should hash. The inner orders keep the subqueries apart: features are merged while the permissions are still
--- sorted, and what is sorted for the window is the value, not the weights that it is made of.
+CREATE FUNCTION crm.channel_terms() RETURNS crm.channel_term[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW(y.channel, y.unit_cost, coalesce(r.prior_success, y.prior_success), coalesce(r.prior_failure, y.prior_failure),
+                   CASE WHEN r.method = 'regression' THEN r.strength END, r.weights, r.means)::crm.channel_term
+        FROM crm.channel_policy AS y LEFT JOIN crm.channel_prior AS r ON r.channel = y.channel AND r.is_current
+        ORDER BY y.channel);
+END $$;
+COMMENT ON FUNCTION crm.channel_terms() IS 'cost and prior of each channel at present, for crm.rank_reach(), in the order of crm.channel';
+
+-- What is asked of all is joined and put together for each customer first, so that parallel workers share it. Features once for
+-- each customer; a DISTINCT, so that it stays a relation of its own, with one row for each customer, also of one.
 CREATE VIEW crm.best_channel WITH (security_invoker = true) AS
 SELECT s.customer_id,
-       s.channel::text AS channel,
+       (s.best).channel::text AS channel,
        k.a / (k.a + k.b) AS mean,
        crm.beta_quantile(0.05, k.a, k.b) AS lower,
        crm.beta_quantile(0.95, k.a, k.b) AS upper,
-       (crm.probability_best(s.all_a, s.all_b, s.response_value, s.all_cost))[1] AS probability_best,
-       s.value AS expected_value,
-       s.channels,
-       s.next_channel::text AS next_channel,
-       s.next_value,
-       k.a - s.prior_success AS successes,
-       k.b - s.prior_failure AS failures,
-       coalesce(crm.observations(s.score), 0) AS observations,
-       s.last_contact_at,
-       s.contact_point_id,
-       s.consent_id,
-       crm.expectation(coalesce(crm.observations(s.score), 0), k.a - s.prior_success, k.a - s.prior_success + k.b - s.prior_failure, k.a / (k.a + k.b))
-       || CASE WHEN s.channels = 1 THEN '; the only channel permitted'
-               ELSE format('; worth %s after cost, %s %s', round(s.value::numeric, 2), s.next_channel, round(s.next_value::numeric, 2)) END AS reason
-FROM (SELECT q.*,
-             row_number() OVER best AS place,
-             count(*) OVER everything AS channels,
-             lead(q.channel) OVER best AS next_channel,
-             lead(q.value) OVER best AS next_value,
-             array_agg(greatest(q.prior_success + coalesce(crm.successes(q.score, now()), 0), 0.01)) OVER everything AS all_a,
-             array_agg(greatest(q.prior_failure + coalesce(crm.failures(q.score, now()), 0), 0.01)) OVER everything AS all_b,
-             array_agg(q.unit_cost) OVER everything AS all_cost
-      FROM (SELECT m.customer_id, m.channel, m.contact_point_id, m.consent_id,
-                   a.a AS prior_success, a.b AS prior_failure, t.score, v.response_value, y.unit_cost,
-                   v.response_value * coalesce(crm.score_mean(t.score, a.a, a.b, now()), a.a / (a.a + a.b)) - y.unit_cost AS value,
-                   greatest(t.last_outbound_at, t.last_inbound_at) AS last_contact_at
-            FROM (SELECT p.customer_id, p.channel, p.contact_point_id, p.consent_id, f.features
-                  FROM crm.contact_permission AS p
-                  -- A DISTINCT, so that it stays a relation of its own, with one row for each customer, also of one.
-                  JOIN (SELECT DISTINCT ON (c.customer_id) c.customer_id,
-                               CASE WHEN (SELECT crm.is_any_regression())
-                                    THEN (SELECT crm.feature_values(f) FROM crm.customer_feature AS f WHERE f.customer_id = c.customer_id) END AS features
-                        FROM crm.customer AS c
-                        ORDER BY c.customer_id) AS f ON f.customer_id = p.customer_id
-                  WHERE p.purpose = 'marketing'
-                  ORDER BY p.customer_id, p.channel) AS m
-            LEFT JOIN (SELECT y.channel, y.unit_cost::double precision AS unit_cost, y.prior_success, y.prior_failure FROM crm.channel_policy AS y) AS y
-                ON y.channel = m.channel
-            LEFT JOIN crm.channel_prior AS r ON r.channel = m.channel AND r.is_current
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN r.method = 'regression' THEN greatest(r.strength * crm.beta_regression_mean(r.weights, m.features, r.means), 0.05)
-                            ELSE coalesce(r.prior_success, y.prior_success) END AS a,
-                       CASE WHEN r.method = 'regression' THEN greatest(r.strength * (1 - crm.beta_regression_mean(r.weights, m.features, r.means)), 0.05)
-                            ELSE coalesce(r.prior_failure, y.prior_failure) END AS b) AS a
-            CROSS JOIN (SELECT v.response_value::double precision AS response_value
-                        FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
-            LEFT JOIN crm.customer_channel AS t ON t.customer_id = m.customer_id AND t.channel = m.channel
-            ORDER BY m.customer_id, value DESC, m.channel) AS q
-      WINDOW best AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel),
-             everything AS (PARTITION BY q.customer_id ORDER BY q.value DESC, q.channel
-                            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS s
-CROSS JOIN LATERAL (SELECT s.prior_success + coalesce(crm.successes(s.score, now()), 0) AS a,
-                           s.prior_failure + coalesce(crm.failures(s.score, now()), 0) AS b) AS k
-WHERE s.place = 1;
+       (crm.probability_best((s.best).all_a, (s.best).all_b, s.response_value, (s.best).all_cost))[1] AS probability_best,
+       (s.best).value AS expected_value,
+       (s.best).channels,
+       (s.best).next_channel::text AS next_channel,
+       (s.best).next_value,
+       (s.best).successes,
+       (s.best).failures,
+       (s.best).observations,
+       (s.best).last_contact_at,
+       (s.best).contact_point_id,
+       (s.best).consent_id,
+       crm.expectation((s.best).observations, (s.best).successes, (s.best).successes + (s.best).failures, k.a / (k.a + k.b))
+       || CASE WHEN (s.best).channels = 1 THEN '; the only channel permitted'
+               ELSE format('; worth %s after cost, %s %s', round((s.best).value::numeric, 2), (s.best).next_channel,
+                           round((s.best).next_value::numeric, 2)) END AS reason
+FROM (SELECT DISTINCT ON (g.customer_id) g.customer_id,
+             crm.rank_reach(g.reach, (SELECT crm.channel_terms()), f.features, v.response_value) AS best, v.response_value
+      FROM (SELECT p.customer_id,
+                   crm.reach(p.channel, p.contact_point_id, p.is_primary, p.consent_id, p.is_objection, p.recorded_at, p.permits,
+                             t.score, greatest(t.last_outbound_at, t.last_inbound_at), now()) AS reach
+            FROM crm.contact_candidate('marketing') AS p
+            LEFT JOIN crm.customer_channel AS t ON t.customer_id = p.customer_id AND t.channel = p.channel
+            GROUP BY p.customer_id) AS g
+      CROSS JOIN (SELECT v.response_value::double precision AS response_value FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
+      LEFT JOIN (SELECT DISTINCT ON (f.customer_id) f.customer_id, crm.feature_values(f) AS features
+                 FROM crm.customer_feature AS f WHERE crm.is_any_regression()
+                 ORDER BY f.customer_id) AS f ON f.customer_id = g.customer_id
+      ORDER BY g.customer_id) AS s
+CROSS JOIN LATERAL (SELECT (s.best).prior_success + (s.best).successes AS a, (s.best).prior_failure + (s.best).failures AS b) AS k
+WHERE (s.best).channel IS NOT NULL;
 COMMENT ON VIEW crm.best_channel IS
     'the channel over which each customer is best reached for marketing, as of now, among those he may be contacted over: that of the greatest expected value. No row: none is permitted';
 COMMENT ON COLUMN crm.best_channel.customer_id IS 'customer';

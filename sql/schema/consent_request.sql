@@ -203,6 +203,7 @@ CREATE TABLE crm.contact_need (
     purpose text,
     basis text NOT NULL REFERENCES crm.legal_basis,
     strength integer NOT NULL,
+    bases text[] NOT NULL,
     PRIMARY KEY (country, kind, channel, purpose)
 );
 CREATE INDEX contact_need_basis ON crm.contact_need (basis);
@@ -214,6 +215,7 @@ COMMENT ON COLUMN crm.contact_need.channel IS 'channel';
 COMMENT ON COLUMN crm.contact_need.purpose IS 'purpose; empty: every one that is not listed in crm.purpose';
 COMMENT ON COLUMN crm.contact_need.basis IS 'the weakest basis that is enough';
 COMMENT ON COLUMN crm.contact_need.strength IS 'its strength';
+COMMENT ON COLUMN crm.contact_need.bases IS 'every basis that is enough: it and those as strong';
 GRANT SELECT ON crm.contact_need TO PUBLIC;
 
 CREATE FUNCTION crm.contact_need_refresh() RETURNS trigger
@@ -221,8 +223,9 @@ CREATE FUNCTION crm.contact_need_refresh() RETURNS trigger
 BEGIN
     LOCK TABLE crm.contact_need IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM crm.contact_need;
-    INSERT INTO crm.contact_need (country, kind, channel, purpose, basis, strength)
-    SELECT coalesce(g.country, ''), k.kind, c.channel, coalesce(u.purpose, ''), b.basis, b.strength
+    INSERT INTO crm.contact_need (country, kind, channel, purpose, basis, strength, bases)
+    SELECT coalesce(g.country, ''), k.kind, c.channel, coalesce(u.purpose, ''), b.basis, b.strength,
+           ARRAY(SELECT e.basis FROM crm.legal_basis AS e WHERE e.strength >= b.strength ORDER BY e.strength DESC, e.basis)
     FROM (SELECT DISTINCT r.country FROM crm.contact_rule AS r WHERE r.country IS NOT NULL UNION ALL VALUES (NULL)) AS g
     CROSS JOIN unnest(enum_range(NULL::crm.customer_kind)) AS k (kind)
     CROSS JOIN unnest(enum_range(NULL::crm.channel)) AS c (channel)
@@ -241,7 +244,7 @@ CREATE TRIGGER contact_need AFTER INSERT OR UPDATE OR DELETE ON crm.purpose
     FOR EACH STATEMENT EXECUTE FUNCTION crm.contact_need_refresh();
 CREATE TRIGGER contact_need AFTER INSERT OR DELETE OR UPDATE OF channel, requires_consent ON crm.channel_policy
     FOR EACH STATEMENT EXECUTE FUNCTION crm.contact_need_refresh();
-CREATE TRIGGER contact_need AFTER UPDATE OF basis, strength ON crm.legal_basis
+CREATE TRIGGER contact_need AFTER INSERT OR DELETE OR UPDATE OF basis, strength ON crm.legal_basis
     FOR EACH STATEMENT EXECUTE FUNCTION crm.contact_need_refresh();
 COMMENT ON TRIGGER contact_need ON crm.contact_rule IS 'keeps crm.contact_need';
 COMMENT ON TRIGGER contact_need ON crm.purpose IS 'keeps crm.contact_need';
@@ -257,28 +260,42 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.is_any_suppressed() IS 'is there any address that advertising must never use';
 
+-- The planner expands this in place. Needs and entries are joined by left joins, of which it expects as many rows as there are contact
+-- points: of inner ones it expects a hundredth, and then probes where it should hash. A country without rules of its own has no needs.
+CREATE FUNCTION crm.contact_candidate(purpose text)
+    RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, is_primary boolean,
+                   consent_id bigint, is_objection boolean, recorded_at timestamptz, permits boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
+BEGIN ATOMIC
+    SELECT c.customer_id, t.channel, t.contact_point_id, t.is_primary, k.consent_id, k.status = 'objected', k.recorded_at,
+           CASE WHEN k.consent_id IS NULL THEN n.strength <= 10
+                ELSE k.status = 'granted' AND k.basis = ANY (n.bases) AND (k.expires_at > now() OR k.expires_at IS NULL) END
+           -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
+           AND CASE WHEN (SELECT crm.is_any_suppressed()) THEN NOT crm.is_suppressed(t.channel, t.canonical) ELSE true END
+    FROM crm.customer AS c
+    JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
+    LEFT JOIN crm.contact_need AS n
+        ON n.country = CASE WHEN c.country = ANY (ARRAY(SELECT r.country FROM crm.contact_rule AS r)) THEN c.country ELSE '' END
+            AND n.kind = c.kind AND n.channel = t.channel AND n.purpose = contact_candidate.purpose
+    LEFT JOIN crm.consent AS k ON k.customer_id = t.customer_id AND k.is_current
+        AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = contact_candidate.purpose OR k.purpose IS NULL)
+        AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
+    WHERE t.blocked_at IS NULL;
+END;
+COMMENT ON FUNCTION crm.contact_candidate(text) IS
+    'every usable contact point, with each current entry of the ledger that covers it for this purpose of advertising (none: nulls), and whether that entry, or that there is none, permits a contact; of the entries of a contact point an objection counts first, then the newest';
+
 -- Joined and then sorted, not asked point by point: the whole base is read by analyses. A single customer is found by the
 -- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON. The inner order, where
 -- is_primary goes with the contact point, is that of the outer one too, so it is sorted once.
 CREATE VIEW crm.contact_permission WITH (security_invoker = true) AS
 SELECT DISTINCT ON (s.customer_id, s.channel, s.purpose) s.customer_id, s.channel, s.purpose, s.contact_point_id, s.consent_id
-FROM (SELECT DISTINCT ON (t.customer_id, t.channel, n.purpose, t.is_primary, t.contact_point_id)
-             t.customer_id, t.channel, n.purpose, t.contact_point_id, t.is_primary, t.canonical, n.strength AS needed,
-             k.consent_id, k.status, k.expires_at, b.strength
-      FROM crm.contact_point AS t
-      JOIN crm.customer AS c ON c.customer_id = t.customer_id
-      LEFT JOIN (SELECT DISTINCT d.country FROM crm.contact_need AS d) AS g ON g.country = c.country
-      JOIN crm.contact_need AS n ON n.country = coalesce(g.country, '') AND n.kind = c.kind AND n.channel = t.channel
-      LEFT JOIN crm.consent AS k ON k.customer_id = t.customer_id AND k.is_current
-          AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = n.purpose OR k.purpose IS NULL)
-          AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
-      LEFT JOIN crm.legal_basis AS b ON b.basis = k.basis
-      WHERE t.blocked_at IS NULL AND n.purpose <> ''
-      ORDER BY t.customer_id, t.channel, n.purpose, t.is_primary DESC, t.contact_point_id, k.status = 'objected' DESC, k.recorded_at DESC, k.consent_id DESC) AS s
-WHERE CASE WHEN s.consent_id IS NULL THEN s.needed <= 10
-           ELSE s.status = 'granted' AND s.strength >= s.needed AND (s.expires_at > now() OR s.expires_at IS NULL) END
-  -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
-  AND CASE WHEN (SELECT crm.is_any_suppressed()) THEN NOT crm.is_suppressed(s.channel, s.canonical) ELSE true END
+FROM (SELECT DISTINCT ON (p.customer_id, p.channel, u.purpose, p.is_primary, p.contact_point_id) u.purpose, p.*
+      FROM (SELECT DISTINCT n.purpose FROM crm.contact_need AS n WHERE n.purpose <> '') AS u
+      CROSS JOIN LATERAL crm.contact_candidate(u.purpose) AS p
+      ORDER BY p.customer_id, p.channel, u.purpose, p.is_primary DESC, p.contact_point_id,
+               p.is_objection DESC, p.recorded_at DESC, p.consent_id DESC) AS s
+WHERE s.permits
 ORDER BY s.customer_id, s.channel, s.purpose, s.is_primary DESC, s.contact_point_id;
 COMMENT ON VIEW crm.contact_permission IS
     'over which channels each customer may be contacted for which advertising purpose, and where: usable and permitted at present, whatever the hour and the caps; for the purposes of crm.purpose';

@@ -71,32 +71,17 @@ COMMENT ON COLUMN crm.feature_level.feature IS 'country, language or peer_group'
 COMMENT ON COLUMN crm.feature_level.position IS '1, or 1 to 3 for peer groups';
 COMMENT ON COLUMN crm.feature_level.level IS 'the country, language or peer group';
 
--- Functions with plans of their own, asked once a query: a query for one customer is planned in half the time without their tables.
-CREATE FUNCTION crm.level_of(feature text, "position" integer) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT l.level FROM crm.feature_level AS l WHERE l.feature = level_of.feature AND l.position = level_of.position);
-END $$;
-COMMENT ON FUNCTION crm.level_of(text, integer) IS 'the level of crm.feature_level in this place; null if there is none';
-
-CREATE FUNCTION crm.is_any_regression() RETURNS boolean
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM crm.channel_prior AS r WHERE r.is_current AND r.method = 'regression');
-END $$;
-COMMENT ON FUNCTION crm.is_any_regression() IS 'has any channel a prior that depends on the customer''s features';
-
 CREATE VIEW crm.customer_feature WITH (security_invoker = true) AS
 SELECT c.customer_id,
        c.kind = 'organisation' AS is_organisation,
        c.kind = 'household' AS is_household,
        (CURRENT_DATE - c.birth_date) / 365.25::double precision AS age,
        c.birth_date IS NOT NULL AS age_known,
-       c.country <> (SELECT crm.level_of('country', 1)) AS is_foreign,
-       c.language <> (SELECT crm.level_of('language', 1)) AS is_other_language,
-       coalesce(c.peer_group = (SELECT crm.level_of('peer_group', 1)), false) AS peer_group_1,
-       coalesce(c.peer_group = (SELECT crm.level_of('peer_group', 2)), false) AS peer_group_2,
-       coalesce(c.peer_group = (SELECT crm.level_of('peer_group', 3)), false) AS peer_group_3,
+       c.country <> crm.level_of('country', 1) AS is_foreign,
+       c.language <> crm.level_of('language', 1) AS is_other_language,
+       coalesce(c.peer_group = crm.level_of('peer_group', 1), false) AS peer_group_1,
+       coalesce(c.peer_group = crm.level_of('peer_group', 2), false) AS peer_group_2,
+       coalesce(c.peer_group = crm.level_of('peer_group', 3), false) AS peer_group_3,
        ln(1 + greatest(date_part('epoch', now() - c.created_at), 0) / 86400) AS tenure,
        h.purchases > 0 AS is_buyer,
        ln(1 + h.purchases) AS purchases,
@@ -136,11 +121,12 @@ SELECT f.customer_id, p.channel,
             ELSE coalesce(r.prior_failure, p.prior_failure) END AS b
 FROM crm.customer_feature AS f
 -- Once for each customer, and only where a channel has a regression. The mean is quicker computed twice than kept: of a subquery
--- for it the planner would keep the results by the arrays they come from.
+-- for it the planner would keep the results by the arrays they come from. (An offset of 0 that is not of type bigint as it stands
+-- is taken for one that might be another, and not shared among parallel workers.)
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN (SELECT crm.is_any_regression())
+    SELECT CASE WHEN crm.is_any_regression()
                 THEN crm.feature_values(f) END AS features
-    OFFSET 0) AS v
+    OFFSET bigint '0') AS v
 CROSS JOIN crm.channel_policy AS p
 LEFT JOIN crm.channel_prior AS r ON r.channel = p.channel AND r.is_current;
 COMMENT ON VIEW crm.customer_prior IS

@@ -100,6 +100,15 @@ CREATE FUNCTION crm.feature_values(customer record) RETURNS float8[]
 COMMENT ON FUNCTION crm.feature_values(record) IS
     'the columns of a row after the first, which is its key, as numbers in their order: booleans are 0 and 1; null where they are null or not finite; at most 1e6. Error 42804 for a column of another type';
 
+-- What views of features and priors ask of small tables, once for all rows of a query.
+CREATE FUNCTION crm.level_of(feature text, "position" integer) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_level_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.level_of(text, integer) IS 'the level of crm.feature_level in this place; null if there is none';
+
+CREATE FUNCTION crm.is_any_regression() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_is_any_regression' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm.is_any_regression() IS 'has any channel a prior that depends on the customer''s features';
+
 -- Prequential loss ----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION crm.prequential_loss_accum(bytea, float8, float8, float8, float8[], float8, float8) RETURNS bytea
