@@ -62,8 +62,7 @@ static CrmPlan lock_customer = {
 };
 
 static CrmPlan check = {
-	"SELECT k.ordinal, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $5,"
-	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) k.contact_point_id)"
+	"SELECT k.ordinal, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $5, k.address"
 	" FROM crm.contact_check(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5], ARRAY[$6], $7) AS k"
 };
 
@@ -93,8 +92,7 @@ static CrmPlan count_messages = {
 };
 
 static CrmPlan check_batch = {
-	"SELECT a.ids[k.ordinal], k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $2,"
-	" (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id OPERATOR(pg_catalog.=) k.contact_point_id)"
+	"SELECT a.ids[k.ordinal], k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, $2, k.address"
 	" FROM (SELECT pg_catalog.array_agg(m.message_id) AS ids, pg_catalog.array_agg(m.customer_id) AS customers,"
 	" pg_catalog.array_agg(m.channel) AS channels, pg_catalog.array_agg(m.contact_point_id) AS points,"
 	" pg_catalog.array_agg(m.purpose) AS purposes, pg_catalog.array_agg($2) AS ats"

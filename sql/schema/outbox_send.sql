@@ -55,10 +55,10 @@ DECLARE
     points bigint[];
     purposes text[];
     permitted bigint[];
+    addresses text[];
     refused bigint[];
     refusals text[];
     next_ats timestamptz[];
-    claimed bigint[] := '{}';
 BEGIN
     IF "limit" IS NULL OR "limit" < 0 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'the number of messages to claim must not be negative or null';
@@ -73,10 +73,11 @@ BEGIN
     FOR round IN 1 .. 10 LOOP
         EXIT WHEN missing <= 0;
         -- Arrays, not IN (SELECT ... LIMIT): a limit unknown when the plan is made makes that read the whole table.
-        -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough.
+        -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough. What is asked
+        -- of customers is asked in their order, and messages are changed in theirs, so that pages are met once.
         SELECT array_agg(c.message_id), array_agg(c.customer_id), array_agg(c.channel), array_agg(c.contact_point_id), array_agg(c.purpose)
         INTO candidates, customers, of_channels, points, purposes
-        FROM (
+        FROM (SELECT c.* FROM (
             SELECT c.message_id, c.customer_id, c.channel, c.contact_point_id, c.purpose
             FROM (SELECT DISTINCT u.channel FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS u (channel)) AS h
             CROSS JOIN LATERAL (
@@ -88,34 +89,38 @@ BEGIN
                     WHERE w.status = 'ready' AND w.channel = h.channel AND w.priority = p.priority AND w.not_before <= now()
                     ORDER BY w.not_before, w.message_id LIMIT missing FOR UPDATE SKIP LOCKED) AS m
                 LIMIT missing) AS c
-            ORDER BY c.priority, c.not_before, c.message_id LIMIT missing) AS c;
+            ORDER BY c.priority, c.not_before, c.message_id LIMIT missing) AS c ORDER BY c.customer_id) AS c;
         EXIT WHEN candidates IS NULL;
 
-        SELECT array_agg(candidates[k.ordinal]) FILTER (WHERE k.refusal IS NULL), array_agg(candidates[k.ordinal]) FILTER (WHERE k.refusal IS NOT NULL),
-               array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL)
-        INTO permitted, refused, refusals, next_ats
-        FROM crm.contact_check(customers, of_channels, points, purposes, array_fill(now(), ARRAY[cardinality(candidates)]), candidates, false) AS k;
+        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL), array_agg(k.address) FILTER (WHERE k.refusal IS NULL),
+               array_agg(k.message_id) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL),
+               array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL)
+        INTO permitted, addresses, refused, refusals, next_ats
+        FROM (SELECT candidates[k.ordinal] AS message_id, k.refusal, k.address, k.next_at
+              FROM crm.contact_check(customers, of_channels, points, purposes, array_fill(now(), ARRAY[cardinality(candidates)]), candidates, false) AS k
+              ORDER BY 1) AS k;
         -- Who is not permitted now is put off to when he is, or cancelled.
         IF refused IS NOT NULL THEN
             PERFORM crm.put_off_messages(refused, refusals, next_ats);
         END IF;
-        claimed := claimed || coalesce(permitted, '{}');
-        missing := "limit" - cardinality(claimed);
         IF permitted IS NOT NULL THEN
-            UPDATE crm.message AS m
-            SET status = 'leased', leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
-                refusal = NULL,
-                address = (SELECT coalesce(p.resolved, p.address) FROM crm.contact_point AS p WHERE p.contact_point_id = m.contact_point_id)
-            WHERE m.message_id = ANY (permitted);
+            missing := missing - cardinality(permitted);
+            RETURN QUERY
+            WITH claimed AS (
+                UPDATE crm.message AS m
+                SET status = 'leased', token = m.token + 1, leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
+                    refusal = NULL, address = n.address
+                FROM unnest(permitted, addresses) AS n (message_id, address)
+                WHERE m.message_id = n.message_id
+                RETURNING m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, m.address, m.purpose, m.campaign_id, m.subject,
+                          m.body, m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until, m.priority, m.not_before
+            )
+            SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, m.address, m.purpose, m.campaign_id, m.subject, m.body,
+                   m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until
+            FROM claimed AS m
+            ORDER BY m.priority, m.not_before, m.message_id;
         END IF;
     END LOOP;
-
-    RETURN QUERY
-    SELECT m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, m.address, m.purpose, m.campaign_id, m.subject, m.body,
-           m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until
-    FROM unnest(claimed) WITH ORDINALITY AS n (message_id, place)
-    JOIN crm.message AS m ON m.message_id = n.message_id
-    ORDER BY n.place;
 END $$;
 COMMENT ON FUNCTION crm.claim_messages(crm.channel[], integer, interval, text) IS
     'leases up to so many due messages of these channels (null: all) to the caller, in the order of priority and time, skipping what others hold; what may not be sent at present is put off or cancelled. Then crm.begin_send(), commit, send, crm.complete_message() or crm.fail_message()';

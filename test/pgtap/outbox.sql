@@ -80,5 +80,27 @@ SELECT throws_ok($$ SELECT crm.complete_messages('{1}', '{1}', '{NULL}') $$, '22
 SELECT is_empty($$ SELECT crm.begin_sends('{}', '{}') $$, 'an empty batch is one');
 SELECT is_empty($$ SELECT crm.complete_messages('{}', '{}') $$, 'to complete as well');
 
+-- Leases by hand: a lease alone is seen without calling the trigger's function, anything more with it.
+UPDATE crm.channel_policy SET cap = NULL, cap_window = NULL WHERE channel = 'email';
+INSERT INTO crm.customer (customer_id, name, country) VALUES (9108, 'C9108', 'DE');
+INSERT INTO crm.contact_point (customer_id, channel, address) VALUES (9108, 'email', 'c9108@example.org');
+INSERT INTO crm.consent (customer_id, channel, purpose, status) VALUES (9108, 'email', 'marketing', 'granted');
+INSERT INTO crm.message (message_id, customer_id, channel, purpose) SELECT n, 9108, 'email', 'marketing' FROM generate_series(21, 26) AS n;
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour', token = token + 1 WHERE message_id = 21;
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour', token = token + 7 WHERE message_id = 22;
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour' WHERE message_id = 23;
+SELECT results_eq('SELECT status, token FROM crm.message WHERE message_id IN (21, 22, 23)', $$ VALUES ('leased', 1::bigint), ('leased', 1), ('leased', 1) $$,
+    'a lease by hand has the next number, whatever was given');
+SELECT throws_ok(format('UPDATE crm.message SET status = ''leased'', leased_until = now() + interval ''1 hour'', token = token + 1, %s WHERE message_id = 24', change),
+                 '23514', NULL, 'not with another ' || change)
+FROM unnest(ARRAY['customer_id = 9106', $c$channel = 'letter'$c$, $c$purpose = 'service'$c$, 'consent_id = NULL', $c$queued_by = 'me'$c$, $c$queued_at = '2020-01-01'$c$,
+                  'contact_point_id = 9206', 'message_id = 99']) AS change;
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour', token = token + 1, begun_at = now(), finished_at = now() WHERE message_id = 25;
+SELECT results_eq('SELECT begun_at, finished_at FROM crm.message WHERE message_id = 25', 'SELECT NULL::timestamptz, NULL::timestamptz', 'nor with a slot that it does not take');
+UPDATE crm.channel_policy SET quiet_from = (now() AT TIME ZONE 'Europe/Berlin')::time + interval '2 hours', quiet_until = (now() AT TIME ZONE 'Europe/Berlin')::time + interval '4 hours'
+WHERE channel = 'email';
+SELECT throws_ok($$ UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 day', token = token + 1, not_before = now() + interval '3 hours' WHERE message_id = 26 $$,
+                 '23514', NULL, 'nor at a time that is quiet');
+
 SELECT * FROM finish();
 ROLLBACK;
