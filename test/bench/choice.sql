@@ -32,13 +32,26 @@ VACUUM ANALYZE;
 \timing on
 \echo Fit the priors of all customers:
 SELECT count(*) FROM crm.refresh_priors() \g /dev/null
-SET work_mem = '512MB';
 SET jit = off;
 \echo Permissions alone:
 COPY (SELECT customer_id, channel, contact_point_id FROM crm.contact_permission WHERE purpose = 'marketing') TO '/dev/null';
 \echo The best channel of all customers, without and with probability_best:
 COPY (SELECT customer_id, channel, mean, lower, upper, expected_value FROM crm.best_channel) TO '/dev/null';
 COPY (SELECT customer_id, channel, mean, lower, upper, expected_value, probability_best FROM crm.best_channel) TO '/dev/null';
+\echo The same without, with 512 MB of work_mem:
+SET work_mem = '512MB';
+COPY (SELECT customer_id, channel, mean, lower, upper, expected_value FROM crm.best_channel) TO '/dev/null';
+RESET work_mem;
+\echo And with a regression in force on every channel, so that each customer has a prior of his own:
+BEGIN;
+UPDATE crm.channel_prior SET is_current = false;
+INSERT INTO crm.channel_prior (channel, as_of, is_current, method, prior_success, prior_failure, features, weights, strength, means, deviations,
+                               customers, successes, failures, half_life, log_likelihood, common_log_likelihood, reason)
+SELECT c, now(), true, 'regression', 0.5, 4.5, n.names, array_fill(0.1::float8, ARRAY[cardinality(n.names) + 1]), 5,
+       array_fill(0.5::float8, ARRAY[cardinality(n.names)]), array_fill(1::float8, ARRAY[cardinality(n.names)]), 1000, 100, 900, '364 days', -1, -2, 'made up'
+FROM (SELECT crm.feature_names() AS names) AS n, unnest('{phone,social,email,letter,fax,visit}'::crm.channel[]) AS c;
+COPY (SELECT customer_id, channel, mean, lower, upper, expected_value FROM crm.best_channel) TO '/dev/null';
+ROLLBACK;
 \echo One customer, everything, five times:
 SELECT * FROM crm.best_channel WHERE customer_id = 101 \g /dev/null
 SELECT * FROM crm.best_channel WHERE customer_id = 201 \g /dev/null
