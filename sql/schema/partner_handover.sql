@@ -340,7 +340,8 @@ BEGIN
     UPDATE crm.handover AS h SET status = CASE WHEN $3 THEN 'accepted' ELSE 'declined' END, closed_at = at, answer = $4, new_responsibility_id = result
     WHERE h.handover_id = $1;
     -- By rule, the next partner is asked; one that no longer is accountable has nothing to hand over.
-    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, at) THEN
+    IF NOT $3 AND offer.handover_rule_id IS NOT NULL AND crm.is_accountable(held.duty)
+       AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, at) THEN
         result := crm.offer_next_handover(held.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, at);
     END IF;
     RETURN result;
@@ -375,7 +376,8 @@ BEGIN
         UPDATE crm.handover AS h SET status = 'expired', closed_at = $1 WHERE h.status = 'offered' AND h.due_at <= $1 RETURNING h.*
     LOOP
         expired := expired + 1;
-        IF offer.handover_rule_id IS NOT NULL AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, $1) THEN
+        IF offer.handover_rule_id IS NOT NULL AND crm.holds_responsibility(offer.responsibility_id, offer.from_partner_id, $1)
+           AND EXISTS (SELECT FROM crm.partner_responsibility AS r WHERE r.responsibility_id = offer.responsibility_id AND crm.is_accountable(r.duty)) THEN
             PERFORM crm.offer_next_handover(offer.responsibility_id, offer.from_partner_id, offer.reason, offer.handover_id, $1);
         END IF;
     END LOOP;

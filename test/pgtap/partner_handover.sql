@@ -85,6 +85,18 @@ SELECT crm.decline_handover(first, 904, 'no') FROM g;
 SELECT is(crm.expire_handovers((SELECT max(due_at) FROM crm.handover WHERE status = 'offered')), 1::bigint, 'the last that the rule asks lets it expire');
 SELECT results_eq($$ SELECT count(*), count(*) FILTER (WHERE status = 'offered') FROM crm.handover WHERE responsibility_id = 902 $$, 'VALUES (2::bigint, 0::bigint)', 'after as many as the rule says nobody is asked');
 SELECT is(crm.responsible_partner(902, 'sell'), 900::bigint, 'and the old partner stays accountable');
+-- What is no longer accountable has nothing to hand over: its offers end, and stop no other.
+SAVEPOINT demoted;
+CREATE TEMP TABLE d AS SELECT crm.offer_next_handover(902, 900) AS first;
+SELECT isnt(first, NULL, 'a chain begins anew') FROM d;
+UPDATE crm.partner_responsibility SET duty = 'consulted: sell' WHERE responsibility_id = 902;
+SAVEPOINT offered;
+SELECT is(crm.expire_handovers((SELECT max(due_at) FROM crm.handover WHERE status = 'offered')), 1::bigint, 'an offer of what is no longer accountable expires');
+SELECT is((SELECT count(*) FROM crm.handover WHERE responsibility_id = 902 AND status = 'offered'), 0::bigint, 'and nobody else is asked');
+ROLLBACK TO SAVEPOINT offered;
+SELECT lives_ok($$ SELECT crm.decline_handover(d.first, h.to_partner_id, 'no') FROM d JOIN crm.handover AS h ON h.handover_id = d.first $$, 'or is declined');
+SELECT is((SELECT count(*) FROM crm.handover WHERE responsibility_id = 902 AND status = 'offered'), 0::bigint, 'likewise');
+ROLLBACK TO SAVEPOINT demoted;
 CREATE TEMP TABLE f AS SELECT crm.offer_handover(902, 900, 906) AS first;
 SELECT is(due_at, crm.add_working_time(906, offered_at, '8 hours'), 'by hand: 8 working hours unless said otherwise') FROM crm.handover, f WHERE handover_id = first;
 SELECT crm.decline_handover(max(handover_id), 906, 'no') FROM crm.handover;
