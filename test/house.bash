@@ -8,6 +8,11 @@
 # house_build sets: root (the repository), work (a directory of our own, owned by that user), src (its copy of the
 # repository: a clone may lie where the user can't read), pg_config, bindir, pgxs (directories of the private copy).
 
+# What is set for the caller's own server (PGPORT and the like) is not meant for ours.
+for variable in $(compgen -e PG); do
+    case $variable in PG_*) ;; *) unset "$variable" ;; esac
+done
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 house_fail() {
