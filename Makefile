@@ -44,6 +44,7 @@ OBJS = \
 	src/history_math.o \
 	src/history_numeric.o \
 	src/loop.o \
+	src/loop_rules.o \
 	src/loop_stamp.o \
 	src/insight.o \
 	src/insight_result.o \
