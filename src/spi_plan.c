@@ -14,6 +14,7 @@
 #include "spi_plan.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,10 +30,13 @@ typedef struct Answer
 	int32		subxcnt;
 	CommandId	curcid;
 	SubTransactionId subtransaction;
+	Oid			user;			/* whose rights decided what was seen */
 	/* The question and the answer; what is not by value is in a context below the calling query's. */
 	MemoryContext context;
 	Datum		args[CRM_PLAN_MAX_ARGS];
 	bool		nulls[CRM_PLAN_MAX_ARGS];
+	int16		lengths[CRM_PLAN_MAX_ARGS];	/* of their types */
+	bool		by_value[CRM_PLAN_MAX_ARGS];
 	bool		answered;
 	bool		isnull;
 	Datum		value;
@@ -88,26 +92,21 @@ crm_run_plan(CrmPlan *statement, int nargs, const Oid *argtypes,
 
 /* Does the answer hold for these arguments and the snapshot of the calling query? */
 static bool
-same_question(const Answer *answer, FunctionCallInfo fcinfo, const Oid *argtypes)
+same_question(const Answer *answer, FunctionCallInfo fcinfo)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 
 	if (!answer->answered ||
 		answer->xmin != snapshot->xmin || answer->xmax != snapshot->xmax ||
 		answer->xcnt != snapshot->xcnt || answer->subxcnt != snapshot->subxcnt ||
-		answer->curcid != snapshot->curcid || answer->subtransaction != GetCurrentSubTransactionId())
+		answer->curcid != snapshot->curcid || answer->subtransaction != GetCurrentSubTransactionId() ||
+		answer->user != GetUserId())
 		return false;
 	for (int i = 0; i < PG_NARGS(); i++)
-	{
-		int16		length;
-		bool		by_value;
-
-		if (PG_ARGISNULL(i) != answer->nulls[i])
+		if (PG_ARGISNULL(i) != answer->nulls[i] ||
+			(!PG_ARGISNULL(i) &&
+			 !datumIsEqual(PG_GETARG_DATUM(i), answer->args[i], answer->by_value[i], answer->lengths[i])))
 			return false;
-		get_typlenbyval(argtypes[i], &length, &by_value);
-		if (!PG_ARGISNULL(i) && !datumIsEqual(PG_GETARG_DATUM(i), answer->args[i], by_value, length))
-			return false;
-	}
 	return true;
 }
 
@@ -133,7 +132,7 @@ crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
 	Assert(PG_NARGS() <= CRM_PLAN_MAX_ARGS);
 	if (answer == NULL)
 		answer = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Answer));
-	if (!same_question(answer, fcinfo, argtypes))
+	if (!same_question(answer, fcinfo))
 	{
 		MemoryContext caller;
 		bool		isnull = true;
@@ -161,13 +160,10 @@ crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
 		caller = MemoryContextSwitchTo(answer->context);
 		for (int i = 0; i < PG_NARGS(); i++)
 		{
-			int16		length;
-			bool		by_value;
-
-			get_typlenbyval(argtypes[i], &length, &by_value);
+			get_typlenbyval(argtypes[i], &answer->lengths[i], &answer->by_value[i]);
 			answer->nulls[i] = PG_ARGISNULL(i);
 			if (!PG_ARGISNULL(i))
-				answer->args[i] = datumCopy(PG_GETARG_DATUM(i), by_value, length);
+				answer->args[i] = datumCopy(PG_GETARG_DATUM(i), answer->by_value[i], answer->lengths[i]);
 		}
 		answer->isnull = isnull;
 		if (!isnull)
@@ -184,6 +180,7 @@ crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
 		answer->subxcnt = snapshot->subxcnt;
 		answer->curcid = snapshot->curcid;
 		answer->subtransaction = GetCurrentSubTransactionId();
+		answer->user = GetUserId();
 		answer->answered = true;
 	}
 	if (answer->isnull)

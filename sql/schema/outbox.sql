@@ -403,18 +403,9 @@ END $$;
 COMMENT ON FUNCTION crm.message_before() IS
     'trigger of crm.message: a message that is written, changed or about to be sent must be allowed by crm.contact_check(); only legal steps from state to state; fills in the contact point and the consent';
 REVOKE ALL ON FUNCTION crm.message_before() FROM PUBLIC;
-CREATE TRIGGER message_before BEFORE INSERT OR DELETE ON crm.message
+CREATE TRIGGER message_before BEFORE INSERT OR UPDATE OR DELETE ON crm.message
     FOR EACH ROW EXECUTE FUNCTION crm.message_before();
--- A lease that changes nothing else is what the function would let pass as it is: it is seen without calling it.
-CREATE TRIGGER message_before_update BEFORE UPDATE ON crm.message
-    FOR EACH ROW WHEN (NOT (old.status = 'ready' AND new.status = 'leased' AND new.token = old.token + 1
-        AND new.message_id = old.message_id AND new.customer_id = old.customer_id AND new.channel = old.channel AND new.purpose = old.purpose
-        AND new.queued_at = old.queued_at AND new.queued_by = old.queued_by AND new.not_before = old.not_before
-        AND new.contact_point_id IS NOT DISTINCT FROM old.contact_point_id AND new.consent_id IS NOT DISTINCT FROM old.consent_id
-        AND new.begun_at IS NOT DISTINCT FROM old.begun_at AND new.finished_at IS NOT DISTINCT FROM old.finished_at))
-    EXECUTE FUNCTION crm.message_before();
-COMMENT ON TRIGGER message_before ON crm.message IS 'refuses what consent, caps, quiet hours and blocks forbid, and what is not to be deleted';
-COMMENT ON TRIGGER message_before_update ON crm.message IS 'refuses what consent, caps, quiet hours and blocks forbid, and steps that are not legal';
+COMMENT ON TRIGGER message_before ON crm.message IS 'refuses what consent, caps, quiet hours and blocks forbid, and steps that are not legal';
 
 CREATE FUNCTION crm.message_notify() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

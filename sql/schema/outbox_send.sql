@@ -108,7 +108,7 @@ BEGIN
             RETURN QUERY
             WITH claimed AS (
                 UPDATE crm.message AS m
-                SET status = 'leased', token = m.token + 1, leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
+                SET status = 'leased', leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
                     refusal = NULL, address = n.address
                 FROM unnest(permitted, addresses) AS n (message_id, address)
                 WHERE m.message_id = n.message_id

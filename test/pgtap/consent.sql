@@ -255,6 +255,21 @@ SELECT results_eq('SELECT status FROM crm.message WHERE message_id IN (9109, 911
 SELECT throws_ok('SELECT crm.complete_message(9109, (SELECT token FROM held WHERE message_id = 9109))', '55000', NULL, 'and is not completed by the late');
 SELECT isnt(crm.resolve_message(9109, 'delivered'), NULL, 'until somebody knows');
 
+-- A basis of the house's own counts by its strength, from when it is entered, changed or deleted
+INSERT INTO crm.legal_basis (basis, strength, description) VALUES ('signed form', 45, 'a form on paper');
+SELECT ok((SELECT bool_and(('signed form' = ANY (n.bases)) = (n.strength <= 45)) FROM crm.contact_need AS n), 'it is enough where it is strong enough');
+INSERT INTO crm.customer (customer_id, name, country) VALUES (9091, 'Basis', 'DE');
+INSERT INTO crm.contact_point (customer_id, channel, address) VALUES (9091, 'phone', '+4921111119091');
+INSERT INTO crm.consent (customer_id, channel, purpose, status, basis) VALUES (9091, 'phone', 'marketing', 'granted', 'signed form');
+SELECT is(pg_temp.may(9091, 'phone'), 'yes', 'a grant rests on it');
+SELECT is((SELECT count(*) FROM crm.contact_permission WHERE customer_id = 9091 AND channel = 'phone' AND purpose = 'marketing'), 1::bigint, 'and permits');
+UPDATE crm.legal_basis SET strength = 35 WHERE basis = 'signed form';
+SELECT is(pg_temp.may(9091, 'phone'), 'message_consent', 'until it is weakened');
+SELECT is((SELECT count(*) FROM crm.contact_permission WHERE customer_id = 9091 AND channel = 'phone'), 0::bigint, 'and permits no more');
+INSERT INTO crm.legal_basis (basis, strength, description) VALUES ('unused', 45, 'not used');
+DELETE FROM crm.legal_basis WHERE basis = 'unused';
+SELECT is((SELECT count(*) FROM crm.contact_need AS n WHERE 'unused' = ANY (n.bases)), 0::bigint, 'a basis that is gone is enough for nothing');
+
 -- Suppressed addresses
 SELECT ok(crm.suppress('email', 'ANN@example.org', 'erased') IS NOT NULL, 'an address is suppressed');
 SELECT ok(NOT crm.is_suppressed('email', 'ANN2@example.org') AND crm.is_suppressed('email', 'ANN@EXAMPLE.ORG'), 'by its canonical form');

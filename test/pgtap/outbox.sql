@@ -80,7 +80,7 @@ SELECT throws_ok($$ SELECT crm.complete_messages('{1}', '{1}', '{NULL}') $$, '22
 SELECT is_empty($$ SELECT crm.begin_sends('{}', '{}') $$, 'an empty batch is one');
 SELECT is_empty($$ SELECT crm.complete_messages('{}', '{}') $$, 'to complete as well');
 
--- Leases by hand: a lease alone is seen without calling the trigger's function, anything more with it.
+-- Leases by hand
 UPDATE crm.channel_policy SET cap = NULL, cap_window = NULL WHERE channel = 'email';
 INSERT INTO crm.customer (customer_id, name, country) VALUES (9108, 'C9108', 'DE');
 INSERT INTO crm.contact_point (customer_id, channel, address) VALUES (9108, 'email', 'c9108@example.org');

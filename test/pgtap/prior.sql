@@ -24,6 +24,41 @@ SELECT results_eq($$ SELECT is_buyer, round(purchases::numeric, 6), round(recenc
     $$ VALUES (true, round(ln(3.0), 6), round(ln(4.0), 6)) $$, 'purchases and their recency');
 DELETE FROM crm.purchase WHERE customer_id = 8;
 
+-- A level is asked for once for all rows of a statement, and again where the table may say something else: after a change, a part of
+-- the transaction that is undone, as another role, for another place; also where one expression is computed again and again.
+CREATE FUNCTION pg_temp.levels() RETURNS text[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen text[] := '{}';
+    place integer := 1;
+BEGIN
+    FOR step IN 1 .. 6 LOOP
+        seen := seen || coalesce(crm.level_of('country', place), 'none');
+        IF step = 1 THEN
+            UPDATE crm.feature_level SET level = 'AT' WHERE feature = 'country';
+        ELSIF step = 2 THEN
+            BEGIN
+                UPDATE crm.feature_level SET level = 'CH' WHERE feature = 'country';
+                FOR inner_step IN 1 .. 1 LOOP
+                    seen := seen || crm.level_of('country', place);
+                END LOOP;
+                RAISE EXCEPTION 'undone';
+            EXCEPTION WHEN raise_exception THEN NULL;
+            END;
+        ELSIF step = 3 THEN
+            place := 2;
+        ELSIF step = 4 THEN
+            place := 1;
+            DELETE FROM crm.feature_level WHERE feature = 'country';
+        ELSIF step = 5 THEN
+            INSERT INTO crm.feature_level (feature, position, level) VALUES ('country', 1, 'DE');
+        END IF;
+    END LOOP;
+    RETURN seen;
+END $$;
+SELECT is(pg_temp.levels(), '{DE,AT,CH,AT,none,none,DE}', 'a level is what the table says at the time');
+SELECT is((SELECT count(DISTINCT crm.level_of('country', 1)) FROM generate_series(1, 1000)), 1::bigint, 'for all rows the same');
+SELECT is(crm.level_of(NULL, 1), NULL, 'of no feature none');
+
 -- Answers: organisations answer letters, persons telephone calls; e-mail is answered by any with the same rate; fax never
 CREATE TEMP TABLE trial AS
 SELECT i AS customer_id, c.channel::crm.channel, k, (hashint8extended(i * 1000 + k * 10 + c.n, 1) % 1000 + 1000) % 1000 / 1000.0 AS chance, c.yes, c.no
