@@ -212,10 +212,11 @@ COMMENT ON INDEX crm.contact_decision_customer IS 'a customer''s newest decision
 
 -- The log is written by these functions alone, so they run as its owner.
 -- In functions of their own, so that their plans do not depend on what the planner believes of the arrays: here nothing is scanned whole,
--- there two results of functions are joined by hashing.
+-- there two results of functions are joined by hashing. Planning for the arrays at hand would cost more than all else of one decision.
 CREATE FUNCTION crm.channel_outlook(customer_ids bigint[], at timestamptz DEFAULT now())
     RETURNS TABLE (customer_id bigint, channel crm.channel, mean double precision, unit_cost double precision, prior_id bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
@@ -234,7 +235,7 @@ CREATE FUNCTION crm.choose_channels(customer_ids bigint[], purpose text DEFAULT 
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, propensity double precision,
                    mean double precision, expected_value double precision, decision_id bigint,
                    channels crm.channel[], means double precision[], propensities double precision[], reason text, next_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     base bigint := coalesce(choose_channels.seed, (random() * 9007199254740991)::bigint);

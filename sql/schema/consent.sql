@@ -225,10 +225,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.easter(integer) IS 'Easter Sunday of a year, 1583 to 9999, in the western churches (Meeus, Astronomical Algorithms, chapter 8)';
 
+-- With plans of its own: one in SQL would be planned anew by every query that asks about quiet hours.
 CREATE FUNCTION crm.is_holiday(country text, region text, day date) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT EXISTS (SELECT FROM crm.holiday AS h
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM crm.holiday AS h
                    WHERE h.country = is_holiday.country AND h.region IN ('', coalesce(is_holiday.region, '')) AND h.day = is_holiday.day)
         OR EXISTS (SELECT FROM crm.holiday_rule AS r
                    WHERE r.country = is_holiday.country AND r.region IN ('', coalesce(is_holiday.region, ''))
@@ -239,7 +240,7 @@ BEGIN ATOMIC
                                    AND is_holiday.day BETWEEN make_date(extract(year FROM is_holiday.day)::integer, r.month, r.day) - 6
                                                           AND make_date(extract(year FROM is_holiday.day)::integer, r.month, r.day)
                               ELSE extract(month FROM is_holiday.day) = r.month AND extract(day FROM is_holiday.day) = r.day END);
-END;
+END $$;
 COMMENT ON FUNCTION crm.is_holiday(text, text, date) IS 'is the day a holiday in the whole country or in this region of it, by crm.holiday and crm.holiday_rule; region null or empty: in the whole country';
 
 CREATE FUNCTION crm.contact_zone(time_zone text, country text) RETURNS text
