@@ -121,12 +121,11 @@ SELECT f.customer_id, p.channel,
             ELSE coalesce(r.prior_failure, p.prior_failure) END AS b
 FROM crm.customer_feature AS f
 -- Once for each customer, and only where a channel has a regression. The mean is quicker computed twice than kept: of a subquery
--- for it the planner would keep the results by the arrays they come from. (An offset of 0 that is not of type bigint as it stands
--- is taken for one that might be another, and not shared among parallel workers.)
+-- for it the planner would keep the results by the arrays they come from.
 CROSS JOIN LATERAL (
     SELECT CASE WHEN crm.is_any_regression()
                 THEN crm.feature_values(f) END AS features
-    OFFSET bigint '0') AS v
+    OFFSET 0) AS v
 CROSS JOIN crm.channel_policy AS p
 LEFT JOIN crm.channel_prior AS r ON r.channel = p.channel AND r.is_current;
 COMMENT ON VIEW crm.customer_prior IS
