@@ -582,7 +582,7 @@ SELECT unnest(string_to_array(v.objects, ' ')), v.reader, v.agent, v.manager, v.
     ('customer_channel customer_history', 'select', 'select', 'select', 'select', 'select'),
     ('audience channel_hour channel_prior contact_decision contact_need installation message_event model model_calibration suppression',
      'select', 'select', 'select', 'select', ''),
-    ('best_channel best_hour channel_performance channel_preference churn_risk contact_permission customer_360 customer_feature customer_prior customer_responsibility customer_value decision_outcome fit_progress machine_activity message_thread model_fit objective_progress outbox_overview outbox_problem partner_scorecard responsibility_gap responsibility_overlap rfm',
+    ('best_channel best_hour channel_performance channel_preference churn_risk contact_candidate contact_permission customer_360 customer_feature customer_prior customer_responsibility customer_value decision_outcome fit_progress machine_activity message_thread model_fit objective_progress outbox_overview outbox_problem partner_scorecard responsibility_gap responsibility_overlap rfm',
      'select', 'select', 'select', 'select', ''),
     ('customer_directory', 'select', 'select', 'select', 'select', 'select'),
     -- Partners

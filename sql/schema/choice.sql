@@ -127,8 +127,9 @@ FROM (SELECT DISTINCT ON (g.customer_id) g.customer_id,
       FROM (SELECT p.customer_id,
                    crm.reach(p.channel, p.contact_point_id, p.is_primary, p.consent_id, p.is_objection, p.recorded_at, p.permits,
                              t.score, greatest(t.last_outbound_at, t.last_inbound_at), now()) AS reach
-            FROM crm.contact_candidate('marketing') AS p
+            FROM crm.contact_candidate AS p
             LEFT JOIN crm.customer_channel AS t ON t.customer_id = p.customer_id AND t.channel = p.channel
+            WHERE p.purpose = 'marketing'
             GROUP BY p.customer_id) AS g
       CROSS JOIN (SELECT v.response_value::double precision AS response_value FROM crm.choice_policy AS v WHERE v.purpose = 'marketing') AS v
       LEFT JOIN (SELECT DISTINCT ON (f.customer_id) f.customer_id, crm.feature_values(f) AS features

@@ -260,40 +260,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION crm.is_any_suppressed() IS 'is there any address that advertising must never use';
 
--- The planner expands this in place. Needs and entries are joined by left joins, of which it expects as many rows as there are contact
--- points: of inner ones it expects a hundredth, and then probes where it should hash. A country without rules of its own has no needs.
-CREATE FUNCTION crm.contact_candidate(purpose text)
-    RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, is_primary boolean,
-                   consent_id bigint, is_objection boolean, recorded_at timestamptz, permits boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
-BEGIN ATOMIC
-    SELECT c.customer_id, t.channel, t.contact_point_id, t.is_primary, k.consent_id, k.status = 'objected', k.recorded_at,
-           CASE WHEN k.consent_id IS NULL THEN n.strength <= 10
-                ELSE k.status = 'granted' AND k.basis = ANY (n.bases) AND (k.expires_at > now() OR k.expires_at IS NULL) END
-           -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
-           AND CASE WHEN (SELECT crm.is_any_suppressed()) THEN NOT crm.is_suppressed(t.channel, t.canonical) ELSE true END
-    FROM crm.customer AS c
-    JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
-    LEFT JOIN crm.contact_need AS n
-        ON n.country = CASE WHEN c.country = ANY (ARRAY(SELECT r.country FROM crm.contact_rule AS r)) THEN c.country ELSE '' END
-            AND n.kind = c.kind AND n.channel = t.channel AND n.purpose = contact_candidate.purpose
-    LEFT JOIN crm.consent AS k ON k.customer_id = t.customer_id AND k.is_current
-        AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = contact_candidate.purpose OR k.purpose IS NULL)
-        AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
-    WHERE t.blocked_at IS NULL;
-END;
-COMMENT ON FUNCTION crm.contact_candidate(text) IS
-    'every usable contact point, with each current entry of the ledger that covers it for this purpose of advertising (none: nulls), and whether that entry, or that there is none, permits a contact; of the entries of a contact point an objection counts first, then the newest';
+-- Needs and entries are joined by left joins, of which the planner expects as many rows as there are contact points: of inner ones it
+-- expects a hundredth, and then probes where it should hash. A country without rules of its own has no needs.
+CREATE VIEW crm.contact_candidate WITH (security_invoker = true) AS
+SELECT c.customer_id, t.channel, u.purpose, t.contact_point_id, t.is_primary, k.consent_id, k.status = 'objected' AS is_objection, k.recorded_at,
+       CASE WHEN k.consent_id IS NULL THEN n.strength <= 10
+            ELSE k.status = 'granted' AND k.basis = ANY (n.bases) AND (k.expires_at > now() OR k.expires_at IS NULL) END
+       -- The list of suppressed addresses is for what comes back after erasure: mostly empty, so asked only if it is not.
+       AND CASE WHEN (SELECT crm.is_any_suppressed()) THEN NOT crm.is_suppressed(t.channel, t.canonical) ELSE true END AS permits
+FROM crm.customer AS c
+JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
+CROSS JOIN crm.purpose AS u
+LEFT JOIN crm.contact_need AS n
+    ON n.country = CASE WHEN c.country = ANY (ARRAY(SELECT r.country FROM crm.contact_rule AS r)) THEN c.country ELSE '' END
+        AND n.kind = c.kind AND n.channel = t.channel AND n.purpose = u.purpose
+LEFT JOIN crm.consent AS k ON k.customer_id = t.customer_id AND k.is_current
+    AND (k.channel = t.channel OR k.channel IS NULL) AND (k.purpose = u.purpose OR k.purpose IS NULL)
+    AND (k.contact_point_id = t.contact_point_id OR k.contact_point_id IS NULL)
+WHERE t.blocked_at IS NULL AND u.is_advertising;
+COMMENT ON VIEW crm.contact_candidate IS
+    'every usable contact point for every purpose of advertising of crm.purpose, with each current entry of the ledger that covers it; of the entries of a contact point an objection counts first, then the newest';
+COMMENT ON COLUMN crm.contact_candidate.customer_id IS 'customer';
+COMMENT ON COLUMN crm.contact_candidate.channel IS 'channel';
+COMMENT ON COLUMN crm.contact_candidate.purpose IS 'purpose';
+COMMENT ON COLUMN crm.contact_candidate.contact_point_id IS 'contact point';
+COMMENT ON COLUMN crm.contact_candidate.is_primary IS 'is it the one to use first';
+COMMENT ON COLUMN crm.contact_candidate.consent_id IS 'entry in the ledger; null: there is none';
+COMMENT ON COLUMN crm.contact_candidate.is_objection IS 'is it an objection';
+COMMENT ON COLUMN crm.contact_candidate.recorded_at IS 'when it was said';
+COMMENT ON COLUMN crm.contact_candidate.permits IS 'does it permit a contact, or that there is none, and is the address not suppressed';
 
 -- Joined and then sorted, not asked point by point: the whole base is read by analyses. A single customer is found by the
 -- indexes all the same, for conditions on customer, channel and purpose reach them through DISTINCT ON. The inner order, where
 -- is_primary goes with the contact point, is that of the outer one too, so it is sorted once.
 CREATE VIEW crm.contact_permission WITH (security_invoker = true) AS
 SELECT DISTINCT ON (s.customer_id, s.channel, s.purpose) s.customer_id, s.channel, s.purpose, s.contact_point_id, s.consent_id
-FROM (SELECT DISTINCT ON (p.customer_id, p.channel, u.purpose, p.is_primary, p.contact_point_id) u.purpose, p.*
-      FROM (SELECT DISTINCT n.purpose FROM crm.contact_need AS n WHERE n.purpose <> '') AS u
-      CROSS JOIN LATERAL crm.contact_candidate(u.purpose) AS p
-      ORDER BY p.customer_id, p.channel, u.purpose, p.is_primary DESC, p.contact_point_id,
+FROM (SELECT DISTINCT ON (p.customer_id, p.channel, p.purpose, p.is_primary, p.contact_point_id) p.*
+      FROM crm.contact_candidate AS p
+      ORDER BY p.customer_id, p.channel, p.purpose, p.is_primary DESC, p.contact_point_id,
                p.is_objection DESC, p.recorded_at DESC, p.consent_id DESC) AS s
 WHERE s.permits
 ORDER BY s.customer_id, s.channel, s.purpose, s.is_primary DESC, s.contact_point_id;

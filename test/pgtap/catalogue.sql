@@ -145,7 +145,7 @@ SELECT is_empty($$ SELECT name FROM own_relation WHERE relkind = 'v' AND NOT coa
 SELECT is_empty($$ SELECT c.name, a.attname, format_type(a.atttypid, NULL) FROM pg_attribute AS a JOIN own_relation AS c ON c.oid = a.attrelid
                    WHERE c.relkind IN ('v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
                      -- what other views and functions are made of keeps the channel's own type
-                     AND c.relname NOT IN ('contact_permission', 'customer_prior')
+                     AND c.relname NOT IN ('contact_candidate', 'contact_permission', 'customer_prior')
                      AND a.atttypid NOT IN ('text'::regtype, 'bigint'::regtype, 'integer'::regtype, 'numeric'::regtype, 'date'::regtype,
                                             'timestamptz'::regtype, 'boolean'::regtype, 'double precision'::regtype) $$,
                 'every column of a view is of a type that every BI tool understands');
