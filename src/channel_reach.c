@@ -25,7 +25,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -110,9 +109,9 @@ state_argument(FunctionCallInfo fcinfo, int place)
 }
 
 static ReachState *
-state_new(MemoryContext context, uint32 capacity)
+state_new(uint32 capacity)
 {
-	ReachState *state = MemoryContextAllocZero(context, STATE_SIZE(capacity));
+	ReachState *state = palloc0(STATE_SIZE(capacity));
 
 	SET_VARSIZE(state, STATE_SIZE(capacity));
 	state->magic = REACH_MAGIC;
@@ -120,27 +119,14 @@ state_new(MemoryContext context, uint32 capacity)
 }
 
 /*
- * The memory of the aggregate; outside of one, that of the call.  Says whether
- * it is an aggregate's.
- */
-static bool
-state_memory(FunctionCallInfo fcinfo, MemoryContext *context)
-{
-	if (AggCheckCallContext(fcinfo, context) != 0)
-		return true;
-	*context = CurrentMemoryContext;
-	return false;
-}
-
-/*
- * The state with room for so many options more, in the memory of the
- * aggregate, where it is the caller's own.
+ * The state with room for so many options more: itself where it is an
+ * aggregate's own and has the room, else a larger one in the memory of the
+ * call, which the aggregate copies to its own.
  */
 static ReachState *
 state_with_room(FunctionCallInfo fcinfo, ReachState *state, uint32 more)
 {
-	MemoryContext context;
-	bool		own = state_memory(fcinfo, &context);
+	bool		own = AggCheckCallContext(fcinfo, NULL) != 0;
 	uint64		needed = (uint64) state->used + more;
 	uint64		capacity = STATE_CAPACITY(state);
 	ReachState *grown;
@@ -151,7 +137,7 @@ state_with_room(FunctionCallInfo fcinfo, ReachState *state, uint32 more)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many contact points of one customer")));
-	grown = state_new(context, (uint32) Max(needed, own ? 2 * capacity : needed));
+	grown = state_new((uint32) Max(needed, own ? 2 * capacity : needed));
 	grown->used = state->used;
 	memcpy(STATE_OPTIONS(grown), STATE_OPTIONS(state), state->used * sizeof(CrmReachOption));
 	return grown;
@@ -198,12 +184,7 @@ crm_reach_accum(PG_FUNCTION_ARGS)
 	}
 
 	if (PG_ARGISNULL(0))
-	{
-		MemoryContext context;
-
-		(void) state_memory(fcinfo, &context);
-		state = state_new(context, REACH_MIN_OPTIONS);
-	}
+		state = state_new(REACH_MIN_OPTIONS);
 	else
 		state = state_with_room(fcinfo, state_argument(fcinfo, 0), 1);
 	memcpy(STATE_OPTIONS(state) + state->used++ * sizeof(CrmReachOption), &option, sizeof(option));
@@ -227,13 +208,7 @@ crm_reach_combine(PG_FUNCTION_ARGS)
 	}
 	other = state_argument(fcinfo, 1);
 	if (PG_ARGISNULL(0))
-	{
-		MemoryContext context;
-
-		/* Not the argument itself, which is the caller's memory. */
-		(void) state_memory(fcinfo, &context);
-		state = state_new(context, Max(other->used, REACH_MIN_OPTIONS));
-	}
+		state = state_new(Max(other->used, REACH_MIN_OPTIONS));
 	else
 		state = state_with_room(fcinfo, state_argument(fcinfo, 0), other->used);
 	memcpy(STATE_OPTIONS(state) + state->used * sizeof(CrmReachOption), STATE_OPTIONS(other), other->used * sizeof(CrmReachOption));
@@ -241,7 +216,7 @@ crm_reach_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-/* The numbers of an array of a term, which has as many as are wanted (0: any number). */
+/* The numbers of an array of a term, and how many they are. */
 static const double *
 term_numbers(Datum datum, const char *name, int *count)
 {
