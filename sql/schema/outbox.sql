@@ -296,6 +296,16 @@ BEGIN
         new.begun_at := NULL; new.finished_at := NULL; new.last_error := NULL; new.refusal := NULL;
         new.queued_at := now(); new.queued_by := session_user;
     ELSE
+        -- A lease that changes nothing else, as claims make them by the thousand. A lease has a number that no earlier one had.
+        IF old.status = 'ready' AND new.status = 'leased'
+           AND (new.message_id, new.customer_id, new.channel, new.purpose, new.queued_at, new.queued_by, new.contact_point_id, new.consent_id,
+                new.not_before, new.begun_at, new.finished_at)
+               IS NOT DISTINCT FROM
+               (old.message_id, old.customer_id, old.channel, old.purpose, old.queued_at, old.queued_by, old.contact_point_id, old.consent_id,
+                old.not_before, old.begun_at, old.finished_at) THEN
+            new.token := old.token + 1;
+            RETURN new;
+        END IF;
         -- A message whose contact point is deleted goes nowhere else by itself.
         IF new.contact_point_id IS NULL AND old.contact_point_id IS NOT NULL THEN
             gone := NOT EXISTS (SELECT FROM crm.contact_point AS p WHERE p.contact_point_id = old.contact_point_id);
@@ -320,7 +330,6 @@ BEGIN
                 HINT = 'Cancel it and write another.',
                 SCHEMA = 'crm', TABLE = 'message', CONSTRAINT = 'message_unchanged';
         END IF;
-        -- A lease has a number that no earlier one had.
         IF new.status = 'leased' AND old.status = 'ready' THEN
             new.token := old.token + 1;
         ELSE

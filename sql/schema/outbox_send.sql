@@ -50,6 +50,8 @@ DECLARE
     missing integer := "limit";
     moment timestamptz := clock_timestamp();
     candidates bigint[];
+    places tid[];
+    tables oid[];
     customers bigint[];
     of_channels crm.channel[];
     points bigint[];
@@ -74,17 +76,18 @@ BEGIN
         EXIT WHEN missing <= 0;
         -- Arrays, not IN (SELECT ... LIMIT): a limit unknown when the plan is made makes that read the whole table.
         -- Within a channel the locks are taken one by one, in the order of priority and time, until there are enough. What is asked
-        -- of customers is asked in their order, and messages are changed in theirs, so that pages are met once.
-        SELECT array_agg(c.message_id), array_agg(c.customer_id), array_agg(c.channel), array_agg(c.contact_point_id), array_agg(c.purpose)
-        INTO candidates, customers, of_channels, points, purposes
+        -- of customers is asked in their order. What is locked stays in its place (in its partition, where there are any), where it is found again.
+        SELECT array_agg(c.message_id), array_agg(c.place), array_agg(c.within), array_agg(c.customer_id), array_agg(c.channel),
+               array_agg(c.contact_point_id), array_agg(c.purpose)
+        INTO candidates, places, tables, customers, of_channels, points, purposes
         FROM (SELECT c.* FROM (
-            SELECT c.message_id, c.customer_id, c.channel, c.contact_point_id, c.purpose
+            SELECT c.message_id, c.place, c.within, c.customer_id, c.channel, c.contact_point_id, c.purpose
             FROM (SELECT DISTINCT u.channel FROM unnest(coalesce(channels, enum_range(NULL::crm.channel))) AS u (channel)) AS h
             CROSS JOIN LATERAL (
-                SELECT m.message_id, m.customer_id, m.channel, m.contact_point_id, m.purpose, m.priority, m.not_before
+                SELECT m.message_id, m.place, m.within, m.customer_id, m.channel, m.contact_point_id, m.purpose, m.priority, m.not_before
                 FROM generate_series(0, 9) AS p (priority)
                 CROSS JOIN LATERAL (
-                    SELECT w.message_id, w.customer_id, w.channel, w.contact_point_id, w.purpose, w.priority, w.not_before
+                    SELECT w.message_id, w.ctid AS place, w.tableoid AS within, w.customer_id, w.channel, w.contact_point_id, w.purpose, w.priority, w.not_before
                     FROM crm.message AS w
                     WHERE w.status = 'ready' AND w.channel = h.channel AND w.priority = p.priority AND w.not_before <= now()
                     ORDER BY w.not_before, w.message_id LIMIT missing FOR UPDATE SKIP LOCKED) AS m
@@ -92,13 +95,11 @@ BEGIN
             ORDER BY c.priority, c.not_before, c.message_id LIMIT missing) AS c ORDER BY c.customer_id) AS c;
         EXIT WHEN candidates IS NULL;
 
-        SELECT array_agg(k.message_id) FILTER (WHERE k.refusal IS NULL), array_agg(k.address) FILTER (WHERE k.refusal IS NULL),
-               array_agg(k.message_id) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL),
+        SELECT array_agg(k.ordinal) FILTER (WHERE k.refusal IS NULL), array_agg(k.address) FILTER (WHERE k.refusal IS NULL),
+               array_agg(candidates[k.ordinal]) FILTER (WHERE k.refusal IS NOT NULL), array_agg(k.refusal) FILTER (WHERE k.refusal IS NOT NULL),
                array_agg(k.next_at) FILTER (WHERE k.refusal IS NOT NULL)
         INTO permitted, addresses, refused, refusals, next_ats
-        FROM (SELECT candidates[k.ordinal] AS message_id, k.refusal, k.address, k.next_at
-              FROM crm.contact_check(customers, of_channels, points, purposes, array_fill(now(), ARRAY[cardinality(candidates)]), candidates, false) AS k
-              ORDER BY 1) AS k;
+        FROM crm.contact_check(customers, of_channels, points, purposes, array_fill(now(), ARRAY[cardinality(candidates)]), candidates, false) AS k;
         -- Who is not permitted now is put off to when he is, or cancelled.
         IF refused IS NOT NULL THEN
             PERFORM crm.put_off_messages(refused, refusals, next_ats);
@@ -110,8 +111,9 @@ BEGIN
                 UPDATE crm.message AS m
                 SET status = 'leased', leased_until = clock_timestamp() + lease, worker = coalesce(claim_messages.worker, session_user),
                     refusal = NULL, address = n.address
-                FROM unnest(permitted, addresses) AS n (message_id, address)
-                WHERE m.message_id = n.message_id
+                FROM (SELECT places[p.ordinal] AS place, tables[p.ordinal] AS within, p.address
+                      FROM unnest(permitted, addresses) AS p (ordinal, address) ORDER BY 2, 1) AS n
+                WHERE m.ctid = n.place AND m.tableoid = n.within
                 RETURNING m.message_id, m.token, m.customer_id, m.channel, m.contact_point_id, m.address, m.purpose, m.campaign_id, m.subject,
                           m.body, m.parameters, m.attempts, m.idempotency_key, m.in_reply_to, m.leased_until, m.priority, m.not_before
             )
