@@ -18,7 +18,7 @@
  */
 #include "crm.h"
 
-#include "channel_prior_math.h"
+#include "channel_prior.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -29,8 +29,6 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
-#include "utils/typcache.h"
 
 #include <math.h>
 
@@ -626,6 +624,23 @@ crm_beta_regression_final(PG_FUNCTION_ARGS)
 /* A customer's own prior ---------------------------------------------------------------------------------------- */
 
 /*
+ * crm_prior_logit() of an array of features, of which there are at least as
+ * many as the weights ask for.  Error 22003 when there is no sum.
+ */
+double
+crm_prior_logit_of(const double *weight, int weights, const double *mean, ArrayType *features)
+{
+	double		logit = crm_prior_logit(weight, weights, mean, (const double *) ARR_DATA_PTR(features), ARR_NULLBITMAP(features));
+
+	if (isnan(logit))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("weights and features are out of range"),
+				 errdetail("Their products do not have a sum.")));
+	return logit;
+}
+
+/*
  * The logit of the prior's mean from the arguments weights, features and means
  * in these places.  Features that are not known have their means; those beyond
  * the weights came later than the fit and do not count.
@@ -637,24 +652,19 @@ prior_logit(FunctionCallInfo fcinfo, int at_weights, int at_features, int at_mea
 				features,
 				means;
 	bits8	   *nulls;
+	ArrayType  *x = PG_GETARG_ARRAYTYPE_P(at_features);
 	float8	   *w = float8_elements(PG_GETARG_ARRAYTYPE_P(at_weights), "weights", NULL, &weights);
-	float8	   *x = float8_elements(PG_GETARG_ARRAYTYPE_P(at_features), "features", &nulls, &features);
-	float8	   *m = float8_elements(PG_GETARG_ARRAYTYPE_P(at_means), "means", NULL, &means);
-	double		logit;
+	float8	   *m;
 
+	(void) float8_elements(x, "features", &nulls, &features);
+	m = float8_elements(PG_GETARG_ARRAYTYPE_P(at_means), "means", NULL, &means);
 	if (weights < 1 || features < weights - 1 || means != weights - 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("weights, features and means do not fit together"),
 				 errdetail("There are %d weights, %d features and %d means; after the first weight each weight has a feature and a mean.",
 						   weights, features, means)));
-	logit = crm_prior_logit(w, weights, m, x, nulls);
-	if (isnan(logit))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("weights and features are out of range"),
-				 errdetail("Their products do not have a sum.")));
-	return logit;
+	return crm_prior_logit_of(w, weights, m, x);
 }
 
 /*

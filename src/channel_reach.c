@@ -20,7 +20,7 @@
 
 #include "channel.h"
 #include "channel_beta_math.h"
-#include "channel_prior_math.h"
+#include "channel_prior.h"
 #include "channel_reach_math.h"
 
 #include "access/htup_details.h"
@@ -321,7 +321,6 @@ own_priors(RankCall *call, ArrayType *features)
 	for (int i = 0; i < call->nterms; i++)
 	{
 		const Regression *regression = &call->regressions[i];
-		double		logit;
 
 		if (regression->strength == 0 || features == NULL)
 			continue;
@@ -329,14 +328,8 @@ own_priors(RankCall *call, ArrayType *features)
 			ereport(ERROR,
 					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 					 errmsg("%d features are too few for %d weights", known, regression->weights)));
-		logit = crm_prior_logit(regression->weight, regression->weights, regression->mean,
-								(const double *) ARR_DATA_PTR(features), ARR_NULLBITMAP(features));
-		if (isnan(logit))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("weights and features are out of range"),
-					 errdetail("Their products do not have a sum.")));
-		crm_prior_shapes(logit, regression->strength, &call->own[i].prior_success, &call->own[i].prior_failure);
+		crm_prior_shapes(crm_prior_logit_of(regression->weight, regression->weights, regression->mean, features),
+						 regression->strength, &call->own[i].prior_success, &call->own[i].prior_failure);
 	}
 }
 
