@@ -57,6 +57,7 @@ OBJS = \
 	src/insight_fit_math.o \
 	src/insight_predict_math.o \
 	src/outbox.o \
+	src/outbox_step.o \
 	src/partner.o \
 	src/partner_gist.o \
 	src/partner_math.o \

@@ -306,6 +306,7 @@ CREATE TABLE crm.consent (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     recorded_by text NOT NULL DEFAULT session_user,
     is_current boolean NOT NULL DEFAULT true,
+    CONSTRAINT consent_customer UNIQUE (customer_id, consent_id),
     CONSTRAINT consent_grant_names_purpose CHECK (status <> 'granted' OR purpose IS NOT NULL),
     CONSTRAINT consent_lifts CHECK (lifts IS NULL OR status = 'granted'),
     CONSTRAINT consent_existing_customer CHECK (basis <> 'existing_customer' OR status <> 'granted' OR channel = 'email'),
@@ -329,12 +330,11 @@ COMMENT ON COLUMN crm.consent.recorded_at IS 'when it was said; not in the futur
 COMMENT ON COLUMN crm.consent.recorded_by IS 'who recorded it';
 COMMENT ON COLUMN crm.consent.is_current IS 'no later entry for exactly the same customer, channel, purpose and contact point; kept by the database';
 CREATE INDEX consent_current ON crm.consent (customer_id, channel, purpose) WHERE is_current;
-CREATE INDEX consent_customer ON crm.consent (customer_id, recorded_at DESC);
 CREATE INDEX consent_basis ON crm.consent (basis);
 CREATE INDEX consent_lifts_index ON crm.consent (lifts) WHERE lifts IS NOT NULL;
 CREATE UNIQUE INDEX consent_interaction ON crm.consent (interaction_id, status) WHERE interaction_id IS NOT NULL;
 COMMENT ON INDEX crm.consent_current IS 'what counts at present for a customer';
-COMMENT ON INDEX crm.consent_customer IS 'a customer''s history of consent';
+COMMENT ON CONSTRAINT consent_customer ON crm.consent IS 'a customer''s history; a message refers to an entry of its own customer';
 COMMENT ON INDEX crm.consent_basis IS 'entries by basis';
 COMMENT ON INDEX crm.consent_lifts_index IS 'what takes an objection back';
 COMMENT ON INDEX crm.consent_interaction IS 'an interaction brings one entry of a kind at most';

@@ -146,6 +146,7 @@ CREATE TABLE crm.contact_point (
     blocked_at timestamptz CHECK (isfinite(blocked_at)),
     block_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contact_point_owner UNIQUE (customer_id, contact_point_id),
     CONSTRAINT contact_point_block_reason CHECK (block_reason IS NULL OR blocked_at IS NOT NULL)
 );
 COMMENT ON TABLE crm.contact_point IS 'an address, number or name under which a customer is reached over a channel';
@@ -166,6 +167,7 @@ CREATE UNIQUE INDEX contact_point_customer ON crm.contact_point (customer_id, ch
 CREATE UNIQUE INDEX contact_point_primary ON crm.contact_point (customer_id, channel) WHERE is_primary;
 CREATE INDEX contact_point_canonical ON crm.contact_point (canonical text_pattern_ops, channel);
 COMMENT ON INDEX crm.contact_point_customer IS 'a customer has an address once';
+COMMENT ON CONSTRAINT contact_point_owner ON crm.contact_point IS 'a message refers to a contact point of its own customer';
 COMMENT ON INDEX crm.contact_point_primary IS 'at most one primary contact point per customer and channel';
 COMMENT ON INDEX crm.contact_point_canonical IS 'search by address, whole or from its beginning';
 

@@ -1,4 +1,4 @@
--- outbox: the question whether a customer may be contacted, asked of what is committed now.
+-- outbox: the question whether a customer may be contacted, asked of what is committed now, and the trigger that has it asked.
 
 CREATE FUNCTION crm.contact_check_locked(customer_id bigint, channel crm.channel, contact_point_id bigint, purpose text,
                                          at timestamptz, message_id bigint, waiting boolean,
@@ -20,5 +20,10 @@ CREATE FUNCTION crm.check_messages(message_ids bigint[])
     AS 'MODULE_PATHNAME', 'crm_check_messages' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm.check_messages(bigint[]) IS
     'crm.contact_check() for messages that are about to be sent, all at once, of what is committed now; crm.lock_messages() has locked them. Messages of one customer do not count for each other: ask for one of each';
+
+CREATE FUNCTION crm.message_before() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'crm_message_before' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION crm.message_before() IS
+    'row trigger of crm.message: a message that is only claimed, or was sent, takes its step; everything else is for crm.message_gate() to allow or refuse';
 -- Not revoked from PUBLIC: the owner of the schema, whose functions call them, need not be the owner of the extension. They do
 -- everything with the rights of their caller, who must be allowed to call crm.contact_check() or to lock these rows.

@@ -124,15 +124,18 @@ SELECT is_empty($$ SELECT oid::regoperator FROM pg_operator WHERE oprnamespace =
 
 SELECT is_empty($$ SELECT name FROM own_relation WHERE relkind IN ('r', 'p')
                    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = own_relation.oid AND contype = 'p') $$, 'every table has a primary key');
--- An index whose first columns are those of the key; one that leaves out nulls alone serves as well.
+-- An index whose first columns are those of the key, or whose first is the customer when he is part of it; one that leaves out
+-- nulls alone serves as well.
 SELECT is_empty($$ SELECT c.name, k.conname FROM pg_constraint AS k JOIN own_relation AS c ON c.oid = k.conrelid
                    WHERE k.contype = 'f' AND NOT EXISTS (
                        SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid
                          AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = (
                               SELECT string_agg(format('(%I IS NOT NULL)', a.attname), ' AND ') FROM pg_attribute AS a
                               WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey)))
-                         AND (SELECT array_agg(n ORDER BY n) FROM unnest((string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(k.conkey)]) AS n)
-                             = (SELECT array_agg(n ORDER BY n) FROM unnest(k.conkey) AS n)) $$, 'every foreign key has an index');
+                         AND ((SELECT array_agg(n ORDER BY n) FROM unnest((string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(k.conkey)]) AS n)
+                                  = (SELECT array_agg(n ORDER BY n) FROM unnest(k.conkey) AS n)
+                              OR i.indkey[0] = ANY (k.conkey) AND i.indpred IS NULL AND 'customer_id' = (
+                                  SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = i.indkey[0]))) $$, 'every foreign key has an index');
 SELECT is_empty($$ SELECT c.name, a.attname FROM pg_attribute AS a JOIN own_relation AS c ON c.oid = a.attrelid
                    WHERE a.attidentity = 'a' OR EXISTS (SELECT FROM pg_attrdef AS d WHERE d.adrelid = c.oid AND d.adnum = a.attnum
                                                         AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%') $$,

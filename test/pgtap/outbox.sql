@@ -102,5 +102,47 @@ WHERE channel = 'email';
 SELECT throws_ok($$ UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 day', token = token + 1, not_before = now() + interval '3 hours' WHERE message_id = 26 $$,
                  '23514', NULL, 'nor at a time that is quiet');
 
+UPDATE crm.channel_policy SET quiet_from = NULL, quiet_until = NULL WHERE channel = 'email';
+
+-- The end by hand: what the database keeps is kept, and nothing else changes on the way.
+CREATE FUNCTION pg_temp.sending(customer bigint, id bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO crm.message (message_id, customer_id, channel, purpose, subject, parameters) VALUES (id, customer, 'email', 'contract', 'Your order', '{"n": 1}');
+    UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour' WHERE message_id = id;
+    UPDATE crm.message SET status = 'sending' WHERE message_id = id;
+$$;
+SELECT pg_temp.sending(9108, n) FROM generate_series(31, 33) AS n;
+CREATE TEMP TABLE slot AS SELECT message_id, address, begun_at, token FROM crm.message WHERE message_id IN (31, 32);
+UPDATE crm.message SET status = 'sent', address = 'elsewhere@example.org', begun_at = NULL, token = token + 5, finished_at = '2020-01-01' WHERE message_id = 31;
+UPDATE crm.message SET status = 'bounced', address = 'elsewhere@example.org', begun_at = NULL, token = token + 5, finished_at = '2020-01-01' WHERE message_id = 32;
+SELECT results_eq('SELECT m.message_id, m.status, (m.address, m.begun_at, m.token) = (s.address, s.begun_at, s.token), m.finished_at >= now(), m.leased_until FROM crm.message AS m JOIN slot AS s USING (message_id) ORDER BY 1',
+    $$ VALUES (31::bigint, 'sent', true, true, NULL::timestamptz), (32, 'bounced', true, true, NULL) $$, 'what was sent keeps its address, slot and token, and its lease ends');
+SELECT throws_ok('UPDATE crm.message SET status = ''sent'', ' || change || ' WHERE message_id = 33', '23514', NULL, 'not sent with another ' || change)
+FROM unnest(ARRAY['customer_id = 9106', $c$channel = 'letter'$c$, $c$purpose = 'service'$c$, 'consent_id = 1', $c$queued_by = 'me'$c$, $c$queued_at = '2020-01-01'$c$,
+                  'contact_point_id = 9206', 'contact_point_id = NULL', 'message_id = 99', $c$subject = 'Another'$c$, $c$body = 'new'$c$, 'parameters = NULL']) AS change;
+SELECT throws_ok($$ UPDATE crm.message SET status = 'ready', leased_until = NULL WHERE message_id = 31 $$, '23514', 'message 31 is sent and cannot become ready', 'an end is one');
+
+-- A contact point that goes to another customer takes no message along.
+INSERT INTO crm.message (message_id, customer_id, channel, purpose) VALUES (34, 9108, 'email', 'contract');
+UPDATE crm.message SET status = 'leased', leased_until = now() + interval '1 hour' WHERE message_id = 34;
+INSERT INTO crm.message (message_id, customer_id, channel, purpose) VALUES (35, 9108, 'email', 'contract');
+SELECT is((SELECT count(*) FROM crm.message WHERE customer_id = 9108 AND contact_point_id IS NOT NULL AND status IN ('ready', 'leased', 'sending', 'sent')), 10::bigint,
+    'messages by this contact point, waiting, under way and sent');
+SELECT lives_ok('UPDATE crm.contact_point SET customer_id = 9106 WHERE customer_id = 9108', 'it goes to another customer');
+SELECT is_empty($$ SELECT m.message_id FROM crm.message AS m WHERE m.customer_id = 9108
+                   AND (m.contact_point_id IS NOT NULL OR m.status IN ('ready', 'leased') OR m.status = 'cancelled' AND m.refusal <> ALL ('{message_contact_point,message_consent}')) $$,
+    'what waited for it is cancelled');
+SELECT results_eq('SELECT m.status, m.address FROM crm.message AS m WHERE m.message_id IN (31, 33) ORDER BY m.message_id', $$ VALUES ('sent', 'c9108@example.org'), ('sending', 'c9108@example.org') $$,
+    'what went keeps where it went to');
+SELECT lives_ok('SELECT crm.complete_message(33, 1)', 'and what was being sent can be completed');
+SELECT is((SELECT count(*) FROM crm.message AS m WHERE m.customer_id = 9106 AND m.message_id > 20), 0::bigint, 'the other customer gets none');
+
+-- The trigger is no way to the gate for the tables of others.
+CREATE TEMP TABLE decoy (LIKE crm.message);
+CREATE TRIGGER decoy BEFORE INSERT ON decoy FOR EACH ROW EXECUTE FUNCTION crm.message_before();
+SELECT throws_ok($$ INSERT INTO decoy (message_id, customer_id, channel, purpose, queued_by) VALUES (1, 9101, 'email', 'marketing', 'me') $$, '39P01',
+    'trigger function crm.message_before() serves tables of schema "crm" only', 'it serves no other table');
+CREATE TRIGGER decoy_statement BEFORE UPDATE ON crm.message FOR EACH STATEMENT EXECUTE FUNCTION crm.message_before();
+SELECT throws_ok('UPDATE crm.message SET body = body WHERE message_id = 31', '39P01', 'function "crm.message_before" must be fired BEFORE, FOR EACH ROW', 'nor for statements');
+
 SELECT * FROM finish();
 ROLLBACK;
