@@ -16,6 +16,7 @@ OBJS = \
 	src/crm.o \
 	src/setup.o \
 	src/spi_plan.o \
+	src/own_table.o \
 	src/customer_text_math.o \
 	src/customer_domain_math.o \
 	src/customer_email.o \
@@ -57,6 +58,9 @@ OBJS = \
 	src/insight_fit_math.o \
 	src/insight_predict_math.o \
 	src/outbox.o \
+	src/outbox_cap.o \
+	src/outbox_check.o \
+	src/outbox_quiet.o \
 	src/outbox_step.o \
 	src/partner.o \
 	src/partner_gist.o \

@@ -13,8 +13,7 @@
  */
 #include "spi_plan.h"
 
-#include "access/xact.h"
-#include "miscadmin.h"
+#include "own_table.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -23,14 +22,7 @@
 /* An answer of crm_ask_once(), and to what. */
 typedef struct Answer
 {
-	/* The snapshot: what it tells finished transactions and commands by. */
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
-	SubTransactionId subtransaction;
-	Oid			user;			/* whose rights decided what was seen */
+	CrmMoment	moment;			/* of which it is the answer */
 	/* The question and the answer; what is not by value is in a context below the calling query's. */
 	MemoryContext context;
 	Datum		args[CRM_PLAN_MAX_ARGS];
@@ -94,13 +86,7 @@ crm_run_plan(CrmPlan *statement, int nargs, const Oid *argtypes,
 static bool
 same_question(const Answer *answer, FunctionCallInfo fcinfo)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
-
-	if (!answer->answered ||
-		answer->xmin != snapshot->xmin || answer->xmax != snapshot->xmax ||
-		answer->xcnt != snapshot->xcnt || answer->subxcnt != snapshot->subxcnt ||
-		answer->curcid != snapshot->curcid || answer->subtransaction != GetCurrentSubTransactionId() ||
-		answer->user != GetUserId())
+	if (!answer->answered || !crm_is_moment(&answer->moment))
 		return false;
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (PG_ARGISNULL(i) != answer->nulls[i] ||
@@ -116,9 +102,7 @@ same_question(const Answer *answer, FunctionCallInfo fcinfo)
  * of a query it is asked once, as long as the arguments stay the same.
  *
  * The answer is kept with the call in the query's plan, which may outlive the
- * statement: an expression of PL/pgSQL lives for a transaction.  Snapshots that
- * agree in what is compared here see the same: none can have been assigned a
- * transaction between them, and as many still run of those that did.
+ * statement: an expression of PL/pgSQL lives for a transaction.
  */
 Datum
 crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
@@ -174,13 +158,7 @@ crm_ask_once(FunctionCallInfo fcinfo, CrmPlan *statement, const Oid *argtypes)
 		}
 		MemoryContextSwitchTo(caller);
 		SPI_finish();
-		answer->xmin = snapshot->xmin;
-		answer->xmax = snapshot->xmax;
-		answer->xcnt = snapshot->xcnt;
-		answer->subxcnt = snapshot->subxcnt;
-		answer->curcid = snapshot->curcid;
-		answer->subtransaction = GetCurrentSubTransactionId();
-		answer->user = GetUserId();
+		answer->moment = crm_moment();
 		answer->answered = true;
 	}
 	if (answer->isnull)

@@ -251,7 +251,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION crm.contact_zone(text, text) IS 'the time zone in which a customer''s quiet hours are meant: its own, else that of its country in crm.country, else that of ZZ; never the session''s';
 
-CREATE FUNCTION crm.quiet_until(channel crm.channel, country text, region text, time_zone text, at timestamptz) RETURNS timestamptz
+CREATE FUNCTION crm.quiet_time_until(channel crm.channel, country text, region text, time_zone text, at timestamptz) RETURNS timestamptz
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     free timestamptz := at;
@@ -267,25 +267,25 @@ BEGIN
                           WHEN here::time >= p.quiet_from THEN here::date + 1 + p.quiet_until
                           ELSE here::date + p.quiet_until END AS ends
               FROM crm.channel_policy AS p
-              WHERE p.channel = quiet_until.channel AND p.quiet_from <> p.quiet_until
+              WHERE p.channel = quiet_time_until.channel AND p.quiet_from <> p.quiet_until
                 AND CASE WHEN p.quiet_from < p.quiet_until THEN here::time >= p.quiet_from AND here::time < p.quiet_until
                          ELSE here::time >= p.quiet_from OR here::time < p.quiet_until END
               UNION ALL
               SELECT here::date + r.quiet_until
               FROM crm.quiet_rule AS r
-              WHERE (r.channel = quiet_until.channel OR r.channel IS NULL)
-                AND (r.country = quiet_until.country OR r.country IS NULL)
+              WHERE (r.channel = quiet_time_until.channel OR r.channel IS NULL)
+                AND (r.country = quiet_time_until.country OR r.country IS NULL)
                 AND here::time >= r.quiet_from AND here::time < r.quiet_until
                 AND (extract(isodow FROM here)::integer = ANY (r.weekdays)
-                     OR r.on_holidays AND crm.is_holiday(quiet_until.country, quiet_until.region, here::date))) AS q;
+                     OR r.on_holidays AND crm.is_holiday(quiet_time_until.country, quiet_time_until.region, here::date))) AS q;
         EXIT WHEN ends IS NULL;
         -- An hour that a change of the clocks skips or repeats must not turn time back.
         free := greatest(ends AT TIME ZONE time_zone, free + interval '1 minute');
     END LOOP;
     RETURN CASE WHEN ends IS NOT NULL THEN 'infinity' WHEN free > at THEN free END;
 END $$;
-COMMENT ON FUNCTION crm.quiet_until(crm.channel, text, text, text, timestamptz) IS
-    'the end of the quiet time in which the instant lies, for a customer of this country, region and time zone over this channel; null: it lies in none; infinity: the rules leave no time at all';
+COMMENT ON FUNCTION crm.quiet_time_until(crm.channel, text, text, text, timestamptz) IS
+    'what crm.quiet_until() means, in SQL: it reads the rules by itself, and asks this where its caller may not read them';
 
 -- The ledger -------------------------------------------------------------------------------------------------------
 

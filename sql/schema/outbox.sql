@@ -95,8 +95,54 @@ COMMENT ON INDEX crm.message_campaign IS 'messages by campaign';
 
 -- May this customer be contacted? ----------------------------------------------------------------------------------
 
-CREATE FUNCTION crm.contact_check(customer_ids bigint[], channels crm.channel[], contact_point_ids bigint[], purposes text[],
-                                  ats timestamptz[], message_ids bigint[], waiting boolean)
+CREATE FUNCTION crm.used_up_cap(customer_id bigint, channel crm.channel, at timestamptz, message_id bigint, waiting boolean) RETURNS crm.used_cap
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    used crm.used_cap;
+BEGIN
+    -- Of the caps that are used up, the one that lasts longest.
+    SELECT c.cap, c.cap_window, c.channel, coalesce(u.used_at + c.cap_window, 'infinity')
+    INTO used
+    FROM (SELECT p.channel, p.cap, p.cap_window FROM crm.channel_policy AS p WHERE p.channel = used_up_cap.channel AND p.cap IS NOT NULL
+          UNION ALL
+          SELECT k.channel, k.cap, k.cap_window FROM crm.contact_cap AS k WHERE k.channel = used_up_cap.channel OR k.channel IS NULL) AS c
+    LEFT JOIN LATERAL (
+        SELECT a.used_at
+        FROM (SELECT m.begun_at AS used_at
+              FROM crm.message AS m
+              WHERE m.customer_id = used_up_cap.customer_id AND m.begun_at > used_up_cap.at - c.cap_window AND m.begun_at <= used_up_cap.at
+                AND (m.channel = c.channel OR c.channel IS NULL) AND m.message_id IS DISTINCT FROM used_up_cap.message_id
+                AND NOT EXISTS (SELECT FROM crm.purpose AS u WHERE u.purpose = m.purpose AND NOT u.is_capped)
+              UNION ALL
+              -- What waits will be sent at its time or when this is, whichever is later.
+              SELECT greatest(m.not_before, used_up_cap.at)
+              FROM crm.message AS m
+              WHERE waiting AND m.customer_id = used_up_cap.customer_id AND m.begun_at IS NULL AND m.status IN ('ready', 'leased')
+                AND m.not_before < used_up_cap.at + c.cap_window
+                AND (m.channel = c.channel OR c.channel IS NULL) AND m.message_id IS DISTINCT FROM used_up_cap.message_id
+                AND NOT EXISTS (SELECT FROM crm.purpose AS u WHERE u.purpose = m.purpose AND NOT u.is_capped)
+              UNION ALL
+              SELECT i.occurred_at
+              FROM crm.interaction AS i
+              WHERE i.customer_id = used_up_cap.customer_id AND i.occurred_at > used_up_cap.at - c.cap_window AND i.occurred_at <= used_up_cap.at
+                AND i.direction = 'outbound' AND (i.channel = c.channel OR c.channel IS NULL)
+                -- Those of a message count as the message does, while it is there, which its key finds: not all that the customer has.
+                AND NOT EXISTS (SELECT FROM crm.message AS m
+                                WHERE m.message_id = i.message_id AND m.customer_id IS NOT DISTINCT FROM i.customer_id AND m.begun_at IS NOT NULL)) AS a
+        ORDER BY a.used_at DESC OFFSET greatest(c.cap - 1, 0) LIMIT 1) AS u ON c.cap > 0
+    WHERE u.used_at IS NOT NULL OR c.cap = 0
+    ORDER BY 4 DESC LIMIT 1;
+    RETURN CASE WHEN FOUND THEN used END;
+END $$;
+COMMENT ON FUNCTION crm.used_up_cap(bigint, crm.channel, timestamptz, bigint, boolean) IS
+    'what crm.cap_reached() means, in SQL: it reads the same rows by itself, and asks this where its caller may not read all of them';
+REVOKE ALL ON FUNCTION crm.used_up_cap(bigint, crm.channel, timestamptz, bigint, boolean) FROM PUBLIC;
+
+CREATE FUNCTION crm.contact_answers(customer_ids bigint[], channels crm.channel[], contact_point_ids bigint[], purposes text[],
+                                    ats timestamptz[], message_ids bigint[], waiting boolean)
     RETURNS TABLE (ordinal bigint, customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint,
                    refusal text, detail text, next_at timestamptz, address text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -129,18 +175,6 @@ BEGIN
             WHERE n.country = CASE WHEN EXISTS (SELECT FROM crm.contact_rule AS q WHERE q.country = d.country) THEN d.country ELSE '' END
               AND n.kind = d.kind AND n.channel = d.channel AND n.purpose IN (d.purpose, '')
             ORDER BY n.purpose DESC LIMIT 1) AS n ON true
-    ), quiet AS MATERIALIZED (
-        SELECT d.*, crm.quiet_until(d.channel, d.country, d.region, d.zone, d.at) AS until
-        FROM (SELECT DISTINCT r.channel, r.country, r.region, r.zone, r.at FROM request AS r
-              WHERE r.purpose = ANY (ARRAY(SELECT e.purpose FROM rule AS e WHERE e.keeps_quiet))) AS d
-        WHERE EXISTS (SELECT FROM crm.channel_policy AS p WHERE p.channel = d.channel AND p.quiet_from IS NOT NULL)
-           OR EXISTS (SELECT FROM crm.quiet_rule AS q WHERE (q.channel = d.channel OR q.channel IS NULL)
-                                                        AND (q.country = d.country OR q.country IS NULL))
-    ), cap AS MATERIALIZED (
-        SELECT p.channel AS over, p.channel, p.cap, p.cap_window FROM crm.channel_policy AS p WHERE p.cap IS NOT NULL
-        UNION ALL
-        SELECT coalesce(c.channel, p.channel), c.channel, c.cap, c.cap_window
-        FROM crm.contact_cap AS c JOIN crm.channel_policy AS p ON p.channel = c.channel OR c.channel IS NULL
     )
     SELECT r.ordinal, r.customer_id, r.channel, p.contact_point_id, p.consent_id,
            CASE WHEN p.refusal IS NOT NULL THEN p.refusal
@@ -156,14 +190,14 @@ BEGIN
                            to_char(r.at AT TIME ZONE r.zone, 'FMDay HH24:MI'), q.until)
                 WHEN x.cap IS NOT NULL THEN
                     format('The cap is %s within %s over %s; the next contact is possible from %s.', x.cap, x.cap_window,
-                           coalesce(x.channel::text, 'all channels'), x.next_at) END,
+                           coalesce(x.counted_channel::text, 'all channels'), x.next_at) END,
            CASE WHEN p.refusal IS NULL AND p.contact_point_id IS NOT NULL THEN coalesce(q.until, x.next_at) END, p.address
     FROM (SELECT r.*, e.is_advertising, e.is_capped, e.keeps_quiet, e.strength, e.basis, e.bases
           FROM request AS r
           JOIN rule AS e ON e.channel = r.channel AND e.kind = r.kind AND e.purpose IS NOT DISTINCT FROM r.purpose
                              AND e.country IS NOT DISTINCT FROM r.country) AS r
-    LEFT JOIN quiet AS q ON q.channel = r.channel AND q.at = r.at AND q.zone = r.zone AND r.keeps_quiet
-        AND q.country IS NOT DISTINCT FROM r.country AND q.region IS NOT DISTINCT FROM r.region
+    -- What is asked once stands in a subquery of its own.
+    CROSS JOIN LATERAL (SELECT CASE WHEN r.keeps_quiet THEN crm.quiet_until(r.channel, r.country, r.region, r.zone, r.at) END AS until OFFSET 0) AS q
     LEFT JOIN LATERAL (
         SELECT t.contact_point_id,
                CASE WHEN k.status = 'granted' AND r.is_advertising THEN k.consent_id END AS consent_id,
@@ -195,40 +229,15 @@ BEGIN
         WHERE t.customer_id = r.customer_id AND t.channel = r.channel
           AND (t.contact_point_id = r.contact_point_id OR r.contact_point_id IS NULL)
         ORDER BY 3 NULLS FIRST, t.is_primary DESC, t.contact_point_id LIMIT 1) AS p ON true
-    LEFT JOIN LATERAL (
-        -- Of the caps that are used up, the one that lasts longest.
-        SELECT c.cap, c.cap_window, c.channel, coalesce(u.used_at + c.cap_window, 'infinity') AS next_at
-        FROM cap AS c
-        LEFT JOIN LATERAL (
-            SELECT a.used_at
-            FROM (SELECT m.begun_at AS used_at
-                  FROM crm.message AS m
-                  WHERE m.customer_id = r.customer_id AND m.begun_at > r.at - c.cap_window AND m.begun_at <= r.at
-                    AND (m.channel = c.channel OR c.channel IS NULL) AND m.message_id IS DISTINCT FROM r.message_id
-                    AND NOT EXISTS (SELECT FROM crm.purpose AS u WHERE u.purpose = m.purpose AND NOT u.is_capped)
-                  UNION ALL
-                  -- What waits will be sent at its time or when this is, whichever is later.
-                  SELECT greatest(m.not_before, r.at)
-                  FROM crm.message AS m
-                  WHERE waiting AND m.customer_id = r.customer_id AND m.begun_at IS NULL AND m.status IN ('ready', 'leased')
-                    AND m.not_before < r.at + c.cap_window
-                    AND (m.channel = c.channel OR c.channel IS NULL) AND m.message_id IS DISTINCT FROM r.message_id
-                    AND NOT EXISTS (SELECT FROM crm.purpose AS u WHERE u.purpose = m.purpose AND NOT u.is_capped)
-                  UNION ALL
-                  SELECT i.occurred_at
-                  FROM crm.interaction AS i
-                  WHERE i.customer_id = r.customer_id AND i.occurred_at > r.at - c.cap_window AND i.occurred_at <= r.at
-                    AND i.direction = 'outbound' AND (i.channel = c.channel OR c.channel IS NULL)
-                    -- Those of a message count as the message does, while it is there, which its key finds: not all that the customer has.
-                    AND NOT EXISTS (SELECT FROM crm.message AS m
-                                    WHERE m.message_id = i.message_id AND m.customer_id IS NOT DISTINCT FROM i.customer_id AND m.begun_at IS NOT NULL)) AS a
-            ORDER BY a.used_at DESC OFFSET greatest(c.cap - 1, 0) LIMIT 1) AS u ON c.cap > 0
-        WHERE r.is_capped AND c.over = r.channel AND (u.used_at IS NOT NULL OR c.cap = 0)
-        ORDER BY 4 DESC LIMIT 1) AS x ON p.refusal IS NULL AND p.contact_point_id IS NOT NULL AND q.until IS NULL;
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN r.is_capped AND p.refusal IS NULL AND p.contact_point_id IS NOT NULL AND q.until IS NULL
+                    THEN crm.cap_reached(r.customer_id, r.channel, r.at, r.message_id, waiting) END AS reached
+        OFFSET 0) AS y
+    CROSS JOIN LATERAL (SELECT (y.reached).cap, (y.reached).cap_window, (y.reached).channel AS counted_channel, (y.reached).next_at) AS x;
 END $$;
-COMMENT ON FUNCTION crm.contact_check(bigint[], crm.channel[], bigint[], text[], timestamptz[], bigint[], boolean) IS
-    'may these customers be contacted: the arrays are read side by side (customer, channel, contact point or null for any, purpose, time, the message itself or null); the answers come in any order, each with its place (ordinal). Refusal: null for yes, else the name of the rule (message_contact_point, message_blocked, message_consent, message_quiet_hours, message_cap), with why and from when on. Address: that of the contact point, in the form to send to. Waiting: do waiting messages count for the caps';
-REVOKE ALL ON FUNCTION crm.contact_check(bigint[], crm.channel[], bigint[], text[], timestamptz[], bigint[], boolean) FROM PUBLIC;
+COMMENT ON FUNCTION crm.contact_answers(bigint[], crm.channel[], bigint[], text[], timestamptz[], bigint[], boolean) IS
+    'what crm.contact_check() means, in SQL: it reads the same rows by itself where the answer is yes, and asks this for all others and where its caller may not read the rows';
+REVOKE ALL ON FUNCTION crm.contact_answers(bigint[], crm.channel[], bigint[], text[], timestamptz[], bigint[], boolean) FROM PUBLIC;
 
 CREATE FUNCTION crm.contact_options(customer_ids bigint[], purpose text DEFAULT 'marketing', at timestamptz DEFAULT now())
     RETURNS TABLE (customer_id bigint, channel crm.channel, contact_point_id bigint, consent_id bigint, refusal text, detail text, next_at timestamptz)
@@ -366,12 +375,12 @@ BEGIN
             RETURN new;
         END IF;
     END IF;
-    IF checked.refusal = 'message_cap' AND isfinite(checked.next_at) AND NOT crm.acts_for_all() THEN
-        -- When others wrote would show in the time from which on the cap is free.
-        checked.next_at := date_trunc('day', checked.next_at) + interval '1 day';
-        checked.detail := format('The next contact is possible from %s.', checked.next_at);
-    END IF;
     IF checked.refusal IS NOT NULL THEN
+        -- When others wrote would show in the time from which on the cap is free. (Under the condition above: AND goes on where it is null.)
+        IF checked.refusal = 'message_cap' AND isfinite(checked.next_at) AND NOT crm.acts_for_all() THEN
+            checked.next_at := date_trunc('day', checked.next_at) + interval '1 day';
+            checked.detail := format('The next contact is possible from %s.', checked.next_at);
+        END IF;
         RAISE check_violation USING
             MESSAGE = format('customer %s must not be contacted over %s for purpose "%s": %s', new.customer_id, new.channel, new.purpose,
                              CASE checked.refusal WHEN 'message_consent' THEN 'no permission' WHEN 'message_cap' THEN 'the cap is reached'

@@ -164,7 +164,7 @@ CREATE FUNCTION pg_temp.own_value(type regtype, name text) RETURNS text LANGUAGE
         WHEN type::text IN ('bigint[]', 'integer[]') THEN '{555000001}'
         WHEN type::text = 'text' THEN CASE WHEN name ~ 'duty' THEN 'sell' WHEN name = 'purpose' THEN 'marketing' WHEN name = 'country' THEN 'DE' WHEN name = 'time_zone' THEN 'Europe/Berlin' WHEN name IN ('kind', 'model') THEN 'nbd' WHEN name = 'currency' THEN 'EUR' ELSE 'x' END
         WHEN type::text IN ('text[]', 'name') THEN CASE WHEN type::text = 'name' THEN 'crm_matrix_a' ELSE '{sell}' END
-        WHEN type::text = 'timestamp with time zone' THEN (CASE name WHEN 'due_at' THEN now() + interval '1 day' ELSE now() END)::text WHEN type::text = 'tstzrange' THEN '[2020-01-01,2030-01-01)' WHEN type::text = 'date' THEN '2026-01-01'
+        WHEN type::text = 'timestamp with time zone' THEN (CASE name WHEN 'due_at' THEN now() + interval '1 day' ELSE now() END)::text WHEN type::text = 'timestamp with time zone[]' THEN format('{"%s"}', now()) WHEN type::text = 'tstzrange' THEN '[2020-01-01,2030-01-01)' WHEN type::text = 'date' THEN '2026-01-01'
         WHEN type::text = 'boolean' THEN 'true' WHEN type::text = 'interval' THEN '1 day' WHEN type::text = 'interval[]' THEN '{1 day}' WHEN type::text IN ('double precision', 'numeric') THEN '0.5'
         WHEN type::text = 'double precision[]' THEN '{0.5}' WHEN type::text = 'crm.channel' THEN 'email' WHEN type::text = 'crm.channel[]' THEN '{email}' WHEN type::text = 'public.ltree' THEN 'a'
         WHEN type::text = 'jsonb' THEN '{}' WHEN type::text = 'crm.responsibility' THEN 'accountable: sell' WHEN type::text = 'crm.customer_kind' THEN 'person'

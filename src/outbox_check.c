@@ -1,0 +1,887 @@
+/*-------------------------------------------------------------------------
+ *
+ * outbox_check.c
+ *	  May these customers be contacted?
+ *
+ * crm.contact_answers() in SQL says what that means, and why not.  But it is
+ * asked for every message when it is written, claimed and sent, and nearly
+ * always the answer is yes.  So here the rows that it depends on are read
+ * without a query, and a yes is given where there is nothing against it: a
+ * contact point that is not blocked, a basis that is enough and in force, no
+ * quiet time, no cap used up.  Whatever is not clearly so is put to the query,
+ * whose answer counts; so a refusal always has its reason from there.
+ *
+ * Nobody sees more by this than he may: who may not read all of these tables,
+ * or not all their rows, gets his answers from the query.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "crm.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/primnodes.h"
+#include "own_table.h"
+#include "parser/parse_func.h"
+#include "spi_plan.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(crm_contact_check);
+
+#define CHECK_ARGS 7			/* customers, channels, contact points, purposes, times, messages; whether what waits counts */
+#define CHECK_ARRAYS 6
+#define CHECK_COLUMNS 9
+
+static CrmPlan contact_answers = {
+	"SELECT k.ordinal, k.customer_id, k.channel, k.contact_point_id, k.consent_id, k.refusal, k.detail, k.next_at, k.address"
+	" FROM crm.contact_answers($1, $2, $3, $4, $5, $6, $7) AS k"
+};
+
+static CrmPlan is_suppressed = {
+	"SELECT FROM crm.suppression AS s WHERE s.digest OPERATOR(pg_catalog.=) crm.contact_digest($1, $2)"
+};
+
+/* What is read. */
+enum
+{
+	CUSTOMER_ID, CUSTOMER_KIND, CUSTOMER_COUNTRY, CUSTOMER_ZONE, CUSTOMER_ATTRIBUTES
+};
+enum
+{
+	POINT_ID, POINT_CUSTOMER, POINT_CHANNEL, POINT_ADDRESS, POINT_RESOLVED, POINT_CANONICAL, POINT_IS_PRIMARY, POINT_BLOCKED_AT
+};
+enum
+{
+	CONSENT_ID, CONSENT_CUSTOMER, CONSENT_CHANNEL, CONSENT_PURPOSE, CONSENT_POINT, CONSENT_STATUS, CONSENT_BASIS, CONSENT_EXPIRES_AT,
+	CONSENT_RECORDED_AT, CONSENT_IS_CURRENT
+};
+enum
+{
+	PURPOSE_PURPOSE, PURPOSE_IS_ADVERTISING, PURPOSE_IS_CAPPED, PURPOSE_KEEPS_QUIET
+};
+enum
+{
+	NEED_COUNTRY, NEED_KIND, NEED_CHANNEL, NEED_PURPOSE, NEED_STRENGTH, NEED_BASES
+};
+enum
+{
+	RULE_COUNTRY
+};
+enum
+{
+	COUNTRY_COUNTRY, COUNTRY_ZONE
+};
+
+static CrmColumn customer_columns[] = {
+	{"customer_id", INT8OID}, {"kind"}, {"country", TEXTOID}, {"time_zone", TEXTOID}, {"attributes", JSONBOID}
+};
+static CrmColumn point_columns[] = {
+	{"contact_point_id", INT8OID}, {"customer_id", INT8OID}, {"channel"}, {"address", TEXTOID}, {"resolved", TEXTOID}, {"canonical", TEXTOID},
+	{"is_primary", BOOLOID}, {"blocked_at", TIMESTAMPTZOID}
+};
+static CrmColumn consent_columns[] = {
+	{"consent_id", INT8OID}, {"customer_id", INT8OID}, {"channel"}, {"purpose", TEXTOID}, {"contact_point_id", INT8OID}, {"status", TEXTOID},
+	{"basis", TEXTOID}, {"expires_at", TIMESTAMPTZOID}, {"recorded_at", TIMESTAMPTZOID}, {"is_current", BOOLOID}
+};
+static CrmColumn purpose_columns[] = {
+	{"purpose", TEXTOID}, {"is_advertising", BOOLOID}, {"is_capped", BOOLOID}, {"keeps_quiet", BOOLOID}
+};
+static CrmColumn need_columns[] = {
+	{"country", TEXTOID}, {"kind"}, {"channel"}, {"purpose", TEXTOID}, {"strength", INT4OID}, {"bases", TEXTARRAYOID}
+};
+static CrmColumn rule_columns[] = {{"country", TEXTOID}};
+static CrmColumn country_columns[] = {{"country", TEXTOID}, {"time_zone", TEXTOID}};
+
+static CrmTable customer_table = {"customer", customer_columns, lengthof(customer_columns)};
+static CrmTable point_table = {"contact_point", point_columns, lengthof(point_columns)};
+static CrmTable consent_table = {"consent", consent_columns, lengthof(consent_columns)};
+static CrmTable purpose_table = {"purpose", purpose_columns, lengthof(purpose_columns)};
+static CrmTable need_table = {"contact_need", need_columns, lengthof(need_columns)};
+static CrmTable rule_table = {"contact_rule", rule_columns, lengthof(rule_columns)};
+static CrmTable country_table = {"country", country_columns, lengthof(country_columns)};
+static CrmTable suppression_table = {"suppression", NULL, 0};
+
+static CrmTable *const all_tables[] = {
+	&customer_table, &point_table, &consent_table, &purpose_table, &need_table, &rule_table, &country_table, &suppression_table
+};
+
+/* Indexes by the customer and of contact_need by its key; kept by the session as long as their tables are the same. */
+static struct
+{
+	uint32		versions[4];
+	Oid			customer;
+	Oid			point;
+	Oid			consent;
+	Oid			need;
+} found;
+
+/* A table whose rows are found by the customer. */
+typedef struct ByCustomer
+{
+	MemoryContext context;		/* of what the scan keeps from row to row */
+	Relation	rel;
+	Relation	index;
+	TupleTableSlot *slot;
+	IndexScanDesc scan;
+} ByCustomer;
+
+/* What holds for all who are alike in the first four. */
+typedef struct Situation
+{
+	Oid			kind;
+	Oid			channel;
+	text	   *country;		/* NULL: unknown */
+	text	   *purpose;
+	bool		is_advertising;
+	bool		is_capped;
+	bool		keeps_quiet;
+	int32		strength;
+	ArrayType  *bases;			/* NULL: none is known to be enough */
+	struct Situation *next;
+} Situation;
+
+/* A time zone of a country. */
+typedef struct Zone
+{
+	text	   *country;
+	text	   *zone;
+	struct Zone *next;
+} Zone;
+
+/* All of a call. */
+typedef struct Check
+{
+	FunctionCallInfo fcinfo;
+	MemoryContext context;		/* of the call */
+	ByCustomer	customers;
+	ByCustomer	points;
+	ByCustomer	consents;
+	Situation  *situations;
+	Zone	   *zones;
+	bool		zones_read;
+	bool		suppressing;
+	FmgrInfo	quiet_until;
+	FmgrInfo	cap_reached;
+} Check;
+
+/* One question, its values as they are in the arrays. */
+typedef struct Question
+{
+	int64		ordinal;
+	Datum		values[CHECK_ARRAYS];
+	bool		nulls[CHECK_ARRAYS];
+} Question;
+
+enum
+{
+	ASK_CUSTOMER, ASK_CHANNEL, ASK_POINT, ASK_PURPOSE, ASK_AT, ASK_MESSAGE
+};
+
+static Datum
+value_of(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
+{
+	return slot_getattr(slot, table->columns[column].number, isnull);
+}
+
+static bool
+text_is(Datum value, const char *name)
+{
+	text	   *is = DatumGetTextPP(value);
+	int			length = strlen(name);
+
+	return VARSIZE_ANY_EXHDR(is) == length && memcmp(VARDATA_ANY(is), name, length) == 0;
+}
+
+static bool
+same_text(const text *a, const text *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static text *
+copied(Check *check, Datum value)
+{
+	MemoryContext caller = MemoryContextSwitchTo(check->context);
+	text	   *copy = DatumGetTextPCopy(value);
+
+	MemoryContextSwitchTo(caller);
+	return copy;
+}
+
+/* The index of the entries in force, else of all of them. */
+static Oid
+find_consent_index(Relation consent)
+{
+	Oid			oid = get_relname_relid("consent_current", get_namespace_oid("crm", false));
+	bool		serves = false;
+
+	if (OidIsValid(oid) && list_member_oid(RelationGetIndexList(consent), oid))
+	{
+		Relation	index = index_open(oid, AccessShareLock);
+		List	   *predicate = RelationGetIndexPredicate(index);
+
+		serves = index->rd_index->indisvalid && !index->rd_index->indcheckxmin &&
+			index->rd_index->indkey.values[0] == consent_columns[CONSENT_CUSTOMER].number &&
+			list_length(predicate) == 1 && IsA(linitial(predicate), Var) &&
+			((Var *) linitial(predicate))->varattno == consent_columns[CONSENT_IS_CURRENT].number;
+		index_close(index, NoLock);
+	}
+	return serves ? oid : crm_find_index(consent, consent_columns[CONSENT_CUSTOMER].number, 0);
+}
+
+/* Locks the tables for the transaction, as a query would; false when they cannot be read without one. */
+static bool
+lock_tables(void)
+{
+	Relation	rels[lengthof(all_tables)];
+	bool		known = true;
+
+	for (int i = 0; i < lengthof(all_tables); i++)
+		if (!crm_find_table(all_tables[i]) || !crm_may_read(all_tables[i]))
+			return false;
+	for (int i = 0; i < lengthof(all_tables); i++)
+		rels[i] = table_open(all_tables[i]->oid, AccessShareLock);
+	/* What was found before they were locked may have changed until then. */
+	for (int i = 0; i < lengthof(all_tables); i++)
+		known &= all_tables[i]->known;
+	if (known && (found.versions[0] != customer_table.version || found.versions[1] != point_table.version ||
+				  found.versions[2] != consent_table.version || found.versions[3] != need_table.version))
+	{
+		found.customer = crm_find_index(rels[0], customer_columns[CUSTOMER_ID].number, 0);
+		found.point = crm_find_index(rels[1], point_columns[POINT_CUSTOMER].number, 0);
+		found.consent = find_consent_index(rels[2]);
+		found.need = crm_find_index(rels[4], need_columns[NEED_COUNTRY].number, need_columns[NEED_KIND].number);
+		found.versions[0] = customer_table.version;
+		found.versions[1] = point_table.version;
+		found.versions[2] = consent_table.version;
+		found.versions[3] = need_table.version;
+	}
+	for (int i = lengthof(all_tables) - 1; i >= 0; i--)
+		table_close(rels[i], NoLock);
+	return known && OidIsValid(found.customer) && OidIsValid(found.point) && OidIsValid(found.consent) && OidIsValid(found.need);
+}
+
+static void
+open_by_customer(ByCustomer *by, const CrmTable *table, Oid index)
+{
+	by->context = CurrentMemoryContext;
+	by->rel = table_open(table->oid, NoLock);
+	by->index = index_open(index, AccessShareLock);
+	by->slot = table_slot_create(by->rel, NULL);
+	by->scan = crm_index_beginscan(by->rel, by->index, GetActiveSnapshot(), 1);
+}
+
+static void
+close_by_customer(ByCustomer *by)
+{
+	index_endscan(by->scan);
+	ExecDropSingleTupleTableSlot(by->slot);
+	index_close(by->index, NoLock);
+	table_close(by->rel, NoLock);
+}
+
+static void
+seek(ByCustomer *by, Datum customer)
+{
+	MemoryContext caller = MemoryContextSwitchTo(by->context);
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, customer);
+	index_rescan(by->scan, &key, 1, NULL, 0);
+	MemoryContextSwitchTo(caller);
+}
+
+static bool
+next_row(ByCustomer *by)
+{
+	MemoryContext caller = MemoryContextSwitchTo(by->context);
+	bool		is_there;
+
+	CHECK_FOR_INTERRUPTS();
+	is_there = index_getnext_slot(by->scan, ForwardScanDirection, by->slot);
+	MemoryContextSwitchTo(caller);
+	return is_there;
+}
+
+/* All rows of a small table, one by one: start with *scan NULL; at the end it is closed. */
+static TupleTableSlot *
+next_of_all(const CrmTable *table, TableScanDesc *scan, TupleTableSlot **slot)
+{
+	Relation	rel;
+
+	if (*scan == NULL)
+	{
+		rel = table_open(table->oid, NoLock);
+		*slot = table_slot_create(rel, NULL);
+		*scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	}
+	if (table_scan_getnextslot(*scan, ForwardScanDirection, *slot))
+		return *slot;
+	rel = (*scan)->rs_rd;
+	table_endscan(*scan);
+	ExecDropSingleTupleTableSlot(*slot);
+	table_close(rel, NoLock);
+	return NULL;
+}
+
+static bool
+has_rows(const CrmTable *table)
+{
+	Relation	rel = table_open(table->oid, NoLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	bool		has = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return has;
+}
+
+static void
+read_purpose(Situation *situation)
+{
+	TableScanDesc scan = NULL;
+	TupleTableSlot *slot = NULL;
+	bool		isnull;
+
+	/* One that is not listed counts as advertising, and no rule spares it. */
+	situation->is_advertising = situation->is_capped = situation->keeps_quiet = true;
+	while (next_of_all(&purpose_table, &scan, &slot) != NULL)
+	{
+		if (!same_text(situation->purpose, DatumGetTextPP(value_of(slot, &purpose_table, PURPOSE_PURPOSE, &isnull))))
+			continue;
+		situation->is_advertising = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_IS_ADVERTISING, &isnull));
+		situation->is_capped = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_IS_CAPPED, &isnull));
+		situation->keeps_quiet = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_KEEPS_QUIET, &isnull));
+	}
+}
+
+static bool
+country_has_rules(const text *country)
+{
+	TableScanDesc scan = NULL;
+	TupleTableSlot *slot = NULL;
+	bool		has = false;
+	bool		isnull;
+
+	while (country != NULL && next_of_all(&rule_table, &scan, &slot) != NULL)
+	{
+		Datum		value = value_of(slot, &rule_table, RULE_COUNTRY, &isnull);
+
+		has |= !isnull && same_text(country, DatumGetTextPP(value));
+	}
+	return has;
+}
+
+/* The basis that advertising needs: that for this very purpose before that for any. */
+static void
+read_need(Check *check, Situation *situation)
+{
+	Relation	rel = table_open(need_table.oid, NoLock);
+	Relation	index = index_open(found.need, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 2);
+	text	   *country = country_has_rules(situation->country) ? situation->country : cstring_to_text("");
+	bool		exact = false;
+	ScanKeyData keys[2];
+	bool		isnull;
+
+	situation->strength = 40;
+	situation->bases = NULL;
+	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[0], F_TEXTEQ, PointerGetDatum(country));
+	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, InvalidOid, F_ENUM_EQ, ObjectIdGetDatum(situation->kind));
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (!exact && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		text	   *purpose = DatumGetTextPP(value_of(slot, &need_table, NEED_PURPOSE, &isnull));
+		MemoryContext caller;
+
+		if (DatumGetObjectId(value_of(slot, &need_table, NEED_CHANNEL, &isnull)) != situation->channel)
+			continue;
+		exact = same_text(purpose, situation->purpose);
+		if (!exact && VARSIZE_ANY_EXHDR(purpose) > 0)
+			continue;
+		situation->strength = DatumGetInt32(value_of(slot, &need_table, NEED_STRENGTH, &isnull));
+		caller = MemoryContextSwitchTo(check->context);
+		situation->bases = DatumGetArrayTypePCopy(value_of(slot, &need_table, NEED_BASES, &isnull));
+		MemoryContextSwitchTo(caller);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
+}
+
+static Situation *
+find_situation(Check *check, Oid kind, Oid channel, text *country, text *purpose)
+{
+	Situation  *situation;
+
+	for (situation = check->situations; situation != NULL; situation = situation->next)
+		if (situation->kind == kind && situation->channel == channel &&
+			same_text(situation->country, country) && same_text(situation->purpose, purpose))
+			return situation;
+	situation = MemoryContextAllocZero(check->context, sizeof(Situation));
+	situation->kind = kind;
+	situation->channel = channel;
+	situation->country = country == NULL ? NULL : copied(check, PointerGetDatum(country));
+	situation->purpose = copied(check, PointerGetDatum(purpose));
+	read_purpose(situation);
+	if (situation->is_advertising)
+		read_need(check, situation);
+	situation->next = check->situations;
+	check->situations = situation;
+	return situation;
+}
+
+/* As crm.contact_zone(): the customer's own, that of his country, that of ZZ, UTC. */
+static Datum
+find_zone(Check *check, const text *country)
+{
+	text	   *other = NULL;
+
+	if (!check->zones_read)
+	{
+		TableScanDesc scan = NULL;
+		TupleTableSlot *slot = NULL;
+		bool		isnull;
+
+		while (next_of_all(&country_table, &scan, &slot) != NULL)
+		{
+			Zone	   *zone = MemoryContextAlloc(check->context, sizeof(Zone));
+
+			zone->country = copied(check, value_of(slot, &country_table, COUNTRY_COUNTRY, &isnull));
+			zone->zone = copied(check, value_of(slot, &country_table, COUNTRY_ZONE, &isnull));
+			zone->next = check->zones;
+			check->zones = zone;
+		}
+		check->zones_read = true;
+	}
+	for (Zone *zone = check->zones; zone != NULL; zone = zone->next)
+	{
+		if (country != NULL && same_text(zone->country, country))
+			return PointerGetDatum(zone->zone);
+		if (text_is(PointerGetDatum(zone->country), "ZZ"))
+			other = zone->zone;
+	}
+	return PointerGetDatum(other != NULL ? other : cstring_to_text("UTC"));
+}
+
+/* Calls a function of these arguments; is the answer null? */
+static bool
+is_null(FmgrInfo *function, int nargs, const NullableDatum *args)
+{
+	LOCAL_FCINFO(call, 5);
+
+	InitFunctionCallInfoData(*call, function, nargs, InvalidOid, NULL, NULL);
+	for (int i = 0; i < nargs; i++)
+		call->args[i] = args[i];
+	(void) FunctionCallInvoke(call);
+	return call->isnull;
+}
+
+static NullableDatum
+nullable(Datum value, bool isnull)
+{
+	NullableDatum result = {.value = value, .isnull = isnull};
+
+	return result;
+}
+
+/* Is the time in no quiet time of the customer's, whose row is the current one? */
+static bool
+is_waking_time(Check *check, const Question *question, text *country)
+{
+	TupleTableSlot *slot = check->customers.slot;
+	bool		no_zone;
+	bool		no_attributes;
+	Datum		zone = value_of(slot, &customer_table, CUSTOMER_ZONE, &no_zone);
+	Datum		attributes = value_of(slot, &customer_table, CUSTOMER_ATTRIBUTES, &no_attributes);
+	Datum		region = (Datum) 0;
+	bool		no_region = true;
+
+	if (no_zone)
+		zone = find_zone(check, country);
+	if (!no_attributes)
+	{
+		LOCAL_FCINFO(call, 2);
+
+		InitFunctionCallInfoData(*call, NULL, 2, InvalidOid, NULL, NULL);
+		call->args[0] = nullable(attributes, false);
+		call->args[1] = nullable(CStringGetTextDatum("region"), false);
+		region = jsonb_object_field_text(call);
+		no_region = call->isnull;
+	}
+	return is_null(&check->quiet_until, 5, (NullableDatum[])
+	{
+		nullable(question->values[ASK_CHANNEL], false), nullable(PointerGetDatum(country), country == NULL), nullable(region, no_region),
+			nullable(zone, false), nullable(question->values[ASK_AT], false)
+	});
+}
+
+/*
+ * Does the ledger allow this contact point, and by which entry?  The newest
+ * entry in force that covers it counts, an objection before all.
+ */
+static bool
+is_allowed(Check *check, const Question *question, const Situation *situation, int64 point, Datum *consent, bool *no_consent)
+{
+	ByCustomer *consents = &check->consents;
+	bool		any = false;
+	bool		objected = false;
+	bool		granted = false;
+	bool		enough = false;
+	TimestampTz recorded_at = 0;
+	int64		id = 0;
+
+	seek(consents, question->values[ASK_CUSTOMER]);
+	while (next_row(consents))
+	{
+		TupleTableSlot *slot = consents->slot;
+		bool		isnull;
+		Datum		value;
+		Datum		status;
+		bool		is_objection;
+		TimestampTz when;
+		int64		number;
+
+		if (!DatumGetBool(value_of(slot, &consent_table, CONSENT_IS_CURRENT, &isnull)))
+			continue;
+		value = value_of(slot, &consent_table, CONSENT_CHANNEL, &isnull);
+		if (!isnull && DatumGetObjectId(value) != situation->channel)
+			continue;
+		value = value_of(slot, &consent_table, CONSENT_PURPOSE, &isnull);
+		if (isnull ? !situation->is_advertising : !same_text(DatumGetTextPP(value), situation->purpose))
+			continue;
+		value = value_of(slot, &consent_table, CONSENT_POINT, &isnull);
+		if (!isnull && DatumGetInt64(value) != point)
+			continue;
+		status = value_of(slot, &consent_table, CONSENT_STATUS, &isnull);
+		is_objection = text_is(status, "objected");
+		when = DatumGetTimestampTz(value_of(slot, &consent_table, CONSENT_RECORDED_AT, &isnull));
+		number = DatumGetInt64(value_of(slot, &consent_table, CONSENT_ID, &isnull));
+		if (any && (objected != is_objection ? objected : recorded_at != when ? recorded_at > when : id > number))
+			continue;
+		any = true;
+		objected = is_objection;
+		recorded_at = when;
+		id = number;
+		granted = text_is(status, "granted");
+		enough = false;
+		if (granted && situation->is_advertising && situation->bases != NULL)
+		{
+			Datum		basis = value_of(slot, &consent_table, CONSENT_BASIS, &isnull);
+			Datum		expires_at = value_of(slot, &consent_table, CONSENT_EXPIRES_AT, &isnull);
+			Datum	   *bases;
+			int			n;
+
+			if (!isnull && DatumGetTimestampTz(expires_at) <= DatumGetTimestampTz(question->values[ASK_AT]))
+				continue;
+			deconstruct_array(situation->bases, TEXTOID, -1, false, TYPALIGN_INT, &bases, NULL, &n);
+			for (int i = 0; i < n && !enough; i++)
+				enough = same_text(DatumGetTextPP(basis), DatumGetTextPP(bases[i]));
+			pfree(bases);
+		}
+	}
+	*no_consent = !(any && granted && situation->is_advertising);
+	*consent = Int64GetDatum(id);
+	if (!any)
+		return !situation->is_advertising || situation->strength <= 10;
+	return granted && (!situation->is_advertising || enough);
+}
+
+/* Is the address of the contact point, whose row is the current one, one that advertising must not use? */
+static bool
+point_is_suppressed(Check *check)
+{
+	TupleTableSlot *slot = check->points.slot;
+	Oid			argtypes[2];
+	Datum		values[2];
+	bool		no_canonical;
+	bool		is;
+
+	argtypes[0] = get_element_type(get_fn_expr_argtype(check->fcinfo->flinfo, ASK_CHANNEL));
+	argtypes[1] = TEXTOID;
+	values[0] = value_of(slot, &point_table, POINT_CHANNEL, &is);
+	values[1] = value_of(slot, &point_table, POINT_CANONICAL, &no_canonical);
+	if (no_canonical)
+		return false;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_plan(crm_plan(&is_suppressed, 2, argtypes), values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "crm.suppression could not be asked");
+	is = SPI_processed > 0;
+	SPI_finish();
+	return is;
+}
+
+/*
+ * Is it clear that this contact is permitted?  Then out and nulls are the
+ * answer's columns.
+ */
+static bool
+is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
+{
+	ByCustomer *customers = &check->customers;
+	ByCustomer *points = &check->points;
+	Situation  *situation;
+	Oid			channel = DatumGetObjectId(question->values[ASK_CHANNEL]);
+	bool		isnull;
+	Datum		value;
+	Oid			kind;
+	text	   *country;
+	bool		any = false;
+	bool		any_is_primary = false;
+
+	if (question->nulls[ASK_CUSTOMER] || question->nulls[ASK_CHANNEL] || question->nulls[ASK_PURPOSE] || question->nulls[ASK_AT])
+		return false;
+	seek(customers, question->values[ASK_CUSTOMER]);
+	if (!next_row(customers))
+		return false;
+	kind = DatumGetObjectId(value_of(customers->slot, &customer_table, CUSTOMER_KIND, &isnull));
+	value = value_of(customers->slot, &customer_table, CUSTOMER_COUNTRY, &isnull);
+	country = isnull ? NULL : DatumGetTextPP(value);
+	situation = find_situation(check, kind, channel, country, DatumGetTextPP(question->values[ASK_PURPOSE]));
+
+	/* Of those that may be used the primary one, then the oldest. */
+	seek(points, question->values[ASK_CUSTOMER]);
+	while (next_row(points))
+	{
+		TupleTableSlot *slot = points->slot;
+		int64		point = DatumGetInt64(value_of(slot, &point_table, POINT_ID, &isnull));
+		bool		is_primary = DatumGetBool(value_of(slot, &point_table, POINT_IS_PRIMARY, &isnull));
+		Datum		consent;
+		bool		no_consent;
+
+		if (DatumGetObjectId(value_of(slot, &point_table, POINT_CHANNEL, &isnull)) != channel ||
+			(!question->nulls[ASK_POINT] && DatumGetInt64(question->values[ASK_POINT]) != point) ||
+			(any && (any_is_primary != is_primary ? any_is_primary : DatumGetInt64(out[3]) < point)))
+			continue;
+		(void) value_of(slot, &point_table, POINT_BLOCKED_AT, &isnull);
+		if (!isnull || !is_allowed(check, question, situation, point, &consent, &no_consent) ||
+			(situation->is_advertising && check->suppressing && point_is_suppressed(check)))
+			continue;
+		any = true;
+		any_is_primary = is_primary;
+		out[3] = Int64GetDatum(point);
+		nulls[3] = false;
+		out[4] = consent;
+		nulls[4] = no_consent;
+		value = value_of(slot, &point_table, POINT_RESOLVED, &isnull);
+		if (isnull)
+			value = value_of(slot, &point_table, POINT_ADDRESS, &isnull);
+		out[8] = PointerGetDatum(DatumGetTextPCopy(value));
+		nulls[8] = false;
+	}
+	if (!any ||
+		(situation->keeps_quiet && !is_waking_time(check, question, country)) ||
+		(situation->is_capped && !is_null(&check->cap_reached, 5, (NullableDatum[])
+		{
+			nullable(question->values[ASK_CUSTOMER], false), nullable(question->values[ASK_CHANNEL], false),
+				nullable(question->values[ASK_AT], false), nullable(question->values[ASK_MESSAGE], question->nulls[ASK_MESSAGE]),
+				nullable(check->fcinfo->args[CHECK_ARRAYS].value, false)
+		})))
+		return false;
+	out[0] = Int64GetDatum(question->ordinal);
+	out[1] = question->values[ASK_CUSTOMER];
+	out[2] = question->values[ASK_CHANNEL];
+	nulls[0] = nulls[1] = nulls[2] = false;
+	nulls[5] = nulls[6] = nulls[7] = true;
+	return true;
+}
+
+/* Puts questions to the query, and its answers to the result; ordinals: the places of the questions, null for 1, 2, 3 … */
+static void
+ask_query(FunctionCallInfo fcinfo, const Datum *args, const char *nulls, const int64 *ordinals)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			argtypes[CHECK_ARGS];
+
+	for (int i = 0; i < CHECK_ARGS; i++)
+		argtypes[i] = get_fn_expr_argtype(fcinfo->flinfo, i);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_plan(crm_plan(&contact_answers, CHECK_ARGS, argtypes), (Datum *) args, nulls, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "crm.contact_answers() could not be asked");
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		Datum		out[CHECK_COLUMNS];
+		bool		out_nulls[CHECK_COLUMNS];
+
+		for (int i = 0; i < CHECK_COLUMNS; i++)
+			out[i] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1, &out_nulls[i]);
+		if (ordinals != NULL)
+			out[0] = Int64GetDatum(ordinals[DatumGetInt64(out[0]) - 1]);
+		tuplestore_putvalues(result->setResult, result->setDesc, out, out_nulls);
+	}
+	SPI_finish();
+}
+
+/* Puts to the query what was not clear. */
+static void
+ask_the_rest(FunctionCallInfo fcinfo, const Question *questions, int n)
+{
+	Datum		args[CHECK_ARGS];
+	Datum	   *values = palloc(n * sizeof(Datum));
+	bool	   *nulls = palloc(n * sizeof(bool));
+	int64	   *ordinals = palloc(n * sizeof(int64));
+
+	for (int i = 0; i < CHECK_ARRAYS; i++)
+	{
+		Oid			type = get_element_type(get_fn_expr_argtype(fcinfo->flinfo, i));
+		int			lower = 1;
+		int16		length;
+		bool		by_value;
+		char		align;
+
+		get_typlenbyvalalign(type, &length, &by_value, &align);
+		for (int k = 0; k < n; k++)
+		{
+			values[k] = questions[k].values[i];
+			nulls[k] = questions[k].nulls[i];
+			ordinals[k] = questions[k].ordinal;
+		}
+		args[i] = PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, type, length, by_value, align));
+	}
+	args[CHECK_ARRAYS] = fcinfo->args[CHECK_ARRAYS].value;
+	ask_query(fcinfo, args, NULL, ordinals);
+}
+
+/*
+ * The questions, as unnest() makes them of the arrays: as many as the longest
+ * has, null where another has none.
+ */
+static Question *
+read_questions(FunctionCallInfo fcinfo, int *n)
+{
+	Question   *questions;
+	Datum	   *values[CHECK_ARRAYS] = {NULL};
+	bool	   *nulls[CHECK_ARRAYS] = {NULL};
+	int			counts[CHECK_ARRAYS] = {0};
+
+	*n = 0;
+	for (int i = 0; i < CHECK_ARRAYS; i++)
+	{
+		ArrayType  *array;
+		int16		length;
+		bool		by_value;
+		char		align;
+
+		if (PG_ARGISNULL(i))
+			continue;
+		array = PG_GETARG_ARRAYTYPE_P(i);
+		get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
+		deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &values[i], &nulls[i], &counts[i]);
+		*n = Max(*n, counts[i]);
+	}
+	questions = palloc_extended(Max(*n, 1) * sizeof(Question), MCXT_ALLOC_HUGE);
+	for (int k = 0; k < *n; k++)
+	{
+		questions[k].ordinal = k + 1;
+		for (int i = 0; i < CHECK_ARRAYS; i++)
+		{
+			questions[k].nulls[i] = k >= counts[i] || nulls[i][k];
+			questions[k].values[i] = questions[k].nulls[i] ? (Datum) 0 : values[i][k];
+		}
+	}
+	return questions;
+}
+
+static void
+find_function(FmgrInfo *function, const char *name, int nargs, const Oid *argtypes)
+{
+	fmgr_info(LookupFuncName(list_make2(makeString("crm"), makeString(unconstify(char *, name))), nargs, argtypes, false), function);
+}
+
+/*
+ * crm.contact_check(customer_ids bigint[], channels crm.channel[],
+ *		contact_point_ids bigint[], purposes text[], ats timestamptz[],
+ *		message_ids bigint[], waiting boolean) returns setof record
+ *
+ * The same rows as crm.contact_answers(), in any order, with the rights of the
+ * caller and of the running query's snapshot.
+ */
+Datum
+crm_contact_check(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Check	   *check;
+	Question   *questions;
+	int			n;
+	int			rest = 0;
+	Oid			channel_type;
+	MemoryContext each;
+	MemoryContext caller = CurrentMemoryContext;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != CHECK_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("crm.contact_check() must return %d columns", CHECK_COLUMNS)));
+	if (PG_ARGISNULL(CHECK_ARRAYS) || !lock_tables())
+	{
+		Datum		args[CHECK_ARGS];
+		char		nulls[CHECK_ARGS + 1] = "       ";
+
+		for (int i = 0; i < CHECK_ARGS; i++)
+		{
+			args[i] = fcinfo->args[i].value;
+			if (PG_ARGISNULL(i))
+				nulls[i] = 'n';
+		}
+		ask_query(fcinfo, args, nulls, NULL);
+		return (Datum) 0;
+	}
+
+	questions = read_questions(fcinfo, &n);
+	check = palloc0(sizeof(Check));
+	check->fcinfo = fcinfo;
+	check->context = caller;
+	channel_type = get_element_type(get_fn_expr_argtype(fcinfo->flinfo, ASK_CHANNEL));
+	find_function(&check->quiet_until, "quiet_until", 5, (Oid[]) {channel_type, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
+	find_function(&check->cap_reached, "cap_reached", 5, (Oid[]) {INT8OID, channel_type, TIMESTAMPTZOID, INT8OID, BOOLOID});
+	check->suppressing = has_rows(&suppression_table);
+	open_by_customer(&check->customers, &customer_table, found.customer);
+	open_by_customer(&check->points, &point_table, found.point);
+	open_by_customer(&check->consents, &consent_table, found.consent);
+
+	each = AllocSetContextCreate(caller, "crm contact check", ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		out[CHECK_COLUMNS];
+		bool		nulls[CHECK_COLUMNS];
+
+		MemoryContextSwitchTo(each);
+		if (is_permitted(check, &questions[i], out, nulls))
+			tuplestore_putvalues(result->setResult, result->setDesc, out, nulls);
+		else
+			questions[rest++] = questions[i];
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(each);
+	}
+	MemoryContextDelete(each);
+	close_by_customer(&check->consents);
+	close_by_customer(&check->points);
+	close_by_customer(&check->customers);
+	if (rest > 0)
+		ask_the_rest(fcinfo, questions, rest);
+	return (Datum) 0;
+}

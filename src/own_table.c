@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * own_table.c
+ *	  Tables of crm whose rows C code reads by itself, and the moment of which
+ *	  something was read.
+ *
+ * A query of a few rows by an index takes ten times longer to start than to
+ * run.  Where such a query is asked for every message, the rows are read
+ * without one: by whoever may read all of the table anyway, and as long as the
+ * table is what crm.setup() made it.  In all other cases the query is asked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "own_table.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* All that were looked for. */
+static CrmTable *tables = NULL;
+
+static void
+forget_table(Datum arg, Oid relation)
+{
+	for (CrmTable *table = tables; table != NULL; table = table->next)
+		if (relation == InvalidOid || relation == table->oid)
+			table->known = false;
+}
+
+/*
+ * Where a table and its columns are, and whether its rows can be read as they
+ * are.  What was found may be out of date until the table is opened and
+ * locked: look at table->known then.
+ */
+bool
+crm_find_table(CrmTable *table)
+{
+	if (!table->known)
+	{
+		Oid			oid = get_relname_relid(table->name, get_namespace_oid("crm", false));
+		Relation	rel;
+
+		if (!OidIsValid(oid))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("relation \"crm.%s\" does not exist", table->name)));
+		if (table->oid == InvalidOid)
+		{
+			if (tables == NULL)
+				CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+			table->next = tables;
+			tables = table;
+		}
+		table->oid = oid;
+		rel = table_open(oid, AccessShareLock);
+		/* Locked: what is told of it from now on is another change. */
+		table->known = true;
+		table->version++;
+		table->simple = rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass;
+		for (int i = 0; i < table->ncolumns; i++)
+		{
+			CrmColumn  *column = &table->columns[i];
+
+			column->number = SPI_fnumber(RelationGetDescr(rel), column->name);
+			if (column->number <= 0 ||
+				(OidIsValid(column->type) && TupleDescAttr(RelationGetDescr(rel), column->number - 1)->atttypid != column->type))
+				table->simple = false;
+		}
+		table_close(rel, AccessShareLock);
+	}
+	return table->simple;
+}
+
+/* May the caller read all rows of the table and all columns? */
+bool
+crm_may_read(const CrmTable *table)
+{
+	return pg_class_aclcheck(table->oid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(table->oid, InvalidOid, true) != RLS_ENABLED;
+}
+
+static bool
+is_btree(Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
+	bool		answer = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relam == BTREE_AM_OID;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return answer;
+}
+
+/*
+ * An index of a table, by which all its rows are found, whose first columns
+ * are these (the second 0: any); InvalidOid when there is none.
+ */
+Oid
+crm_find_index(Relation rel, AttrNumber first, AttrNumber second)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	Oid			found = InvalidOid;
+
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (!OidIsValid(found) && index->indisvalid && !index->indcheckxmin &&
+			index->indkey.values[0] == first &&
+			(second == 0 || (index->indnkeyatts > 1 && index->indkey.values[1] == second)) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && is_btree(lfirst_oid(cell)))
+			found = lfirst_oid(cell);
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* The moment of the running query. */
+CrmMoment
+crm_moment(void)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	CrmMoment	moment = {
+		.xmin = snapshot->xmin, .xmax = snapshot->xmax, .xcnt = snapshot->xcnt, .subxcnt = snapshot->subxcnt,
+		.curcid = snapshot->curcid, .subtransaction = GetCurrentSubTransactionId(), .user = GetUserId()
+	};
+
+	return moment;
+}
+
+/* Does the running query see the same, with the same rights? */
+bool
+crm_is_moment(const CrmMoment *moment)
+{
+	CrmMoment	now = crm_moment();
+
+	return now.xmin == moment->xmin && now.xmax == moment->xmax && now.xcnt == moment->xcnt && now.subxcnt == moment->subxcnt &&
+		now.curcid == moment->curcid && now.subtransaction == moment->subtransaction && now.user == moment->user;
+}
