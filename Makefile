@@ -61,6 +61,7 @@ OBJS = \
 	src/outbox_cap.o \
 	src/outbox_check.o \
 	src/outbox_quiet.o \
+	src/outbox_rules.o \
 	src/outbox_step.o \
 	src/partner.o \
 	src/partner_gist.o \

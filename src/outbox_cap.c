@@ -130,12 +130,6 @@ typedef struct Slots
 	int			room;
 } Slots;
 
-static Datum
-value_of(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
-{
-	return slot_getattr(slot, table->columns[column].number, isnull);
-}
-
 static void
 add_cap(Rules *rules, Oid channel, Datum cap, Datum window)
 {
@@ -156,54 +150,50 @@ add_uncapped(Rules *rules, Datum purpose)
 	rules->uncapped[rules->nuncapped++] = DatumGetTextPCopy(purpose);
 }
 
-/* Reads one of the three tables of rules, all of it. */
+/* Reads one of the two tables of caps. */
 static void
-read_rules(Rules *rules, const CrmTable *table)
+read_caps(Rules *rules, const CrmTable *table)
 {
-	Relation	rel = table_open(table->oid, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	CrmRows		rows = {NULL};
+	TupleTableSlot *slot;
 
-	while (table->known && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while ((slot = crm_next_row(&rows, table)) != NULL)
 	{
 		bool		no_channel;
 		bool		isnull;
-		Datum		value;
+		Datum		channel = crm_column(slot, table, CAP_CHANNEL, &no_channel);
+		Datum		cap = crm_column(slot, table, CAP_CAP, &isnull);
 
-		CHECK_FOR_INTERRUPTS();
-		if (table == &purpose_table)
-		{
-			value = value_of(slot, table, PURPOSE_IS_CAPPED, &isnull);
-			if (!isnull && !DatumGetBool(value))
-				add_uncapped(rules, value_of(slot, table, PURPOSE_PURPOSE, &isnull));
-			continue;
-		}
-		value = value_of(slot, table, CAP_CHANNEL, &no_channel);
-		if (no_channel || DatumGetObjectId(value) == rules->channel)
-		{
-			Oid			channel = no_channel ? InvalidOid : DatumGetObjectId(value);
-
-			value = value_of(slot, table, CAP_CAP, &isnull);
-			if (!isnull)
-				add_cap(rules, channel, value, value_of(slot, table, CAP_WINDOW, &isnull));
-		}
+		if (!isnull && (no_channel || DatumGetObjectId(channel) == rules->channel))
+			add_cap(rules, no_channel ? InvalidOid : DatumGetObjectId(channel), cap, crm_column(slot, table, CAP_WINDOW, &isnull));
 	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	/* The lock stays with the transaction, as that of any query does. */
-	table_close(rel, NoLock);
 }
 
-/* The indexes of the two tables of contacts; false when one is not there. */
-static bool
-find_indexes(void)
+static void
+read_purposes(Rules *rules)
 {
-	Relation	messages = table_open(message_table.oid, AccessShareLock);
-	Relation	interactions = table_open(interaction_table.oid, AccessShareLock);
-	AttrNumber	direction = interaction_columns[INTERACTION_DIRECTION].number;
+	CrmRows		rows = {NULL};
+	TupleTableSlot *slot;
 
+	while ((slot = crm_next_row(&rows, &purpose_table)) != NULL)
+	{
+		bool		isnull;
+
+		if (!DatumGetBool(crm_column(slot, &purpose_table, PURPOSE_IS_CAPPED, &isnull)))
+			add_uncapped(rules, crm_column(slot, &purpose_table, PURPOSE_PURPOSE, &isnull));
+	}
+}
+
+/* By what contacts are found; false when an index is not there. */
+static bool
+find_contacts(void)
+{
 	if (found.message_version != message_table.version || found.interaction_version != interaction_table.version)
 	{
+		Relation	messages = table_open(message_table.oid, NoLock);
+		Relation	interactions = table_open(interaction_table.oid, NoLock);
+		AttrNumber	direction = interaction_columns[INTERACTION_DIRECTION].number;
+
 		found.message_customer = crm_find_index(messages, message_columns[MESSAGE_CUSTOMER].number, message_columns[MESSAGE_BEGUN_AT].number);
 		found.message_key = crm_find_index(messages, message_columns[MESSAGE_ID].number, 0);
 		found.interaction_customer = crm_find_index(interactions, interaction_columns[INTERACTION_CUSTOMER].number,
@@ -213,32 +203,11 @@ find_indexes(void)
 										 CStringGetDatum("outbound"));
 		found.message_version = message_table.version;
 		found.interaction_version = interaction_table.version;
+		table_close(interactions, NoLock);
+		table_close(messages, NoLock);
 	}
-	/* Locked for the transaction: no index goes away while it is used. */
-	table_close(interactions, NoLock);
-	table_close(messages, NoLock);
 	return OidIsValid(found.message_customer) && OidIsValid(found.message_key) &&
 		OidIsValid(found.interaction_customer) && OidIsValid(found.outbound);
-}
-
-/* May and can all that is needed be read without a query? */
-static bool
-is_simple(void)
-{
-	for (int i = 0; i < lengthof(all_tables); i++)
-		if (!crm_find_table(all_tables[i]) || !crm_may_read(all_tables[i]))
-			return false;
-	return true;
-}
-
-/* Is what was found of the tables still so? */
-static bool
-is_known(void)
-{
-	for (int i = 0; i < lengthof(all_tables); i++)
-		if (!all_tables[i]->known)
-			return false;
-	return true;
 }
 
 /* The rules for a channel, as the running query sees them. */
@@ -246,7 +215,6 @@ static Rules *
 find_rules(FunctionCallInfo fcinfo, Oid channel)
 {
 	Rules	   *rules = fcinfo->flinfo->fn_extra;
-	MemoryContext caller;
 
 	if (rules == NULL)
 	{
@@ -254,7 +222,7 @@ find_rules(FunctionCallInfo fcinfo, Oid channel)
 		rules->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm caps", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = rules;
 	}
-	if (rules->read && rules->channel == channel && is_known() && crm_is_moment(&rules->moment))
+	if (rules->read && rules->channel == channel && crm_know_tables(all_tables, lengthof(all_tables)) && crm_is_moment(&rules->moment))
 		return rules;
 
 	rules->read = false;
@@ -265,19 +233,15 @@ find_rules(FunctionCallInfo fcinfo, Oid channel)
 	rules->nuncapped = 0;
 	rules->channel = channel;
 	rules->moment = crm_moment();
-	rules->simple = is_simple();
+	rules->simple = crm_lock_tables(all_tables, lengthof(all_tables)) && find_contacts();
 	if (rules->simple)
 	{
-		caller = MemoryContextSwitchTo(rules->context);
-		read_rules(rules, &policy_table);
-		read_rules(rules, &cap_table);
+		MemoryContext caller = MemoryContextSwitchTo(rules->context);
+
+		read_caps(rules, &policy_table);
+		read_caps(rules, &cap_table);
 		if (rules->ncaps > 0)
-		{
-			read_rules(rules, &purpose_table);
-			rules->simple = find_indexes();
-		}
-		/* What was found before the tables were locked may have changed until then. */
-		rules->simple &= is_known();
+			read_purposes(rules);
 		MemoryContextSwitchTo(caller);
 	}
 	rules->read = true;
@@ -298,26 +262,18 @@ add_slot(Slots *slots, TimestampTz used_at, Oid channel, bool waits)
 	slots->n++;
 }
 
-static bool
-text_is(Datum value, const char *name, int length)
-{
-	text	   *is = DatumGetTextPP(value);
-
-	return VARSIZE_ANY_EXHDR(is) == length && memcmp(VARDATA_ANY(is), name, length) == 0;
-}
-
 /* Does a message count for the caps at all: not the one that is asked about, nor one for a purpose that is not capped. */
 static bool
 message_counts(Rules *rules, TupleTableSlot *slot, Datum message, bool no_message)
 {
 	bool		isnull;
-	Datum		id = value_of(slot, &message_table, MESSAGE_ID, &isnull);
-	Datum		purpose = value_of(slot, &message_table, MESSAGE_PURPOSE, &isnull);
+	Datum		id = crm_column(slot, &message_table, MESSAGE_ID, &isnull);
+	text	   *purpose = DatumGetTextPP(crm_column(slot, &message_table, MESSAGE_PURPOSE, &isnull));
 
 	if (!no_message && DatumGetInt64(id) == DatumGetInt64(message))
 		return false;
 	for (int i = 0; i < rules->nuncapped; i++)
-		if (text_is(purpose, VARDATA_ANY(rules->uncapped[i]), VARSIZE_ANY_EXHDR(rules->uncapped[i])))
+		if (crm_same_text(purpose, rules->uncapped[i]))
 			return false;
 	return true;
 }
@@ -340,8 +296,8 @@ read_messages(Relation rel, Rules *rules, Slots *slots, Datum *args, bool no_mes
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (message_counts(rules, slot, args[3], no_message))
-			add_slot(slots, DatumGetTimestampTz(value_of(slot, &message_table, MESSAGE_BEGUN_AT, &isnull)),
-					 DatumGetObjectId(value_of(slot, &message_table, MESSAGE_CHANNEL, &isnull)), false);
+			add_slot(slots, DatumGetTimestampTz(crm_column(slot, &message_table, MESSAGE_BEGUN_AT, &isnull)),
+					 DatumGetObjectId(crm_column(slot, &message_table, MESSAGE_CHANNEL, &isnull)), false);
 	}
 	index_endscan(scan);
 
@@ -352,13 +308,13 @@ read_messages(Relation rel, Rules *rules, Slots *slots, Datum *args, bool no_mes
 		index_rescan(scan, keys, 2, NULL, 0);
 		while (index_getnext_slot(scan, ForwardScanDirection, slot))
 		{
-			Datum		status = value_of(slot, &message_table, MESSAGE_STATUS, &isnull);
-			TimestampTz not_before = DatumGetTimestampTz(value_of(slot, &message_table, MESSAGE_NOT_BEFORE, &isnull));
+			Datum		status = crm_column(slot, &message_table, MESSAGE_STATUS, &isnull);
+			TimestampTz not_before = DatumGetTimestampTz(crm_column(slot, &message_table, MESSAGE_NOT_BEFORE, &isnull));
 
 			CHECK_FOR_INTERRUPTS();
-			if (not_before < until && (text_is(status, "ready", 5) || text_is(status, "leased", 6)) &&
+			if (not_before < until && (crm_text_is(status, "ready") || crm_text_is(status, "leased")) &&
 				message_counts(rules, slot, args[3], no_message))
-				add_slot(slots, not_before, DatumGetObjectId(value_of(slot, &message_table, MESSAGE_CHANNEL, &isnull)), true);
+				add_slot(slots, not_before, DatumGetObjectId(crm_column(slot, &message_table, MESSAGE_CHANNEL, &isnull)), true);
 		}
 		index_endscan(scan);
 	}
@@ -381,9 +337,9 @@ message_has_slot(Relation rel, Datum message, Datum customer)
 	index_rescan(scan, &key, 1, NULL, 0);
 	while (!has_slot && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		has_slot = DatumGetInt64(value_of(slot, &message_table, MESSAGE_CUSTOMER, &isnull)) == DatumGetInt64(customer);
+		has_slot = DatumGetInt64(crm_column(slot, &message_table, MESSAGE_CUSTOMER, &isnull)) == DatumGetInt64(customer);
 		if (has_slot)
-			(void) value_of(slot, &message_table, MESSAGE_BEGUN_AT, &isnull);
+			(void) crm_column(slot, &message_table, MESSAGE_BEGUN_AT, &isnull);
 		has_slot &= !isnull;
 	}
 	index_endscan(scan);
@@ -412,12 +368,12 @@ read_interactions(Relation rel, Relation messages, Slots *slots, Datum *args, Ti
 		Datum		message;
 
 		CHECK_FOR_INTERRUPTS();
-		if (DatumGetObjectId(value_of(slot, &interaction_table, INTERACTION_DIRECTION, &isnull)) != found.outbound)
+		if (DatumGetObjectId(crm_column(slot, &interaction_table, INTERACTION_DIRECTION, &isnull)) != found.outbound)
 			continue;
-		message = value_of(slot, &interaction_table, INTERACTION_MESSAGE, &no_message);
+		message = crm_column(slot, &interaction_table, INTERACTION_MESSAGE, &no_message);
 		if (no_message || !message_has_slot(messages, message, args[0]))
-			add_slot(slots, DatumGetTimestampTz(value_of(slot, &interaction_table, INTERACTION_OCCURRED_AT, &isnull)),
-					 DatumGetObjectId(value_of(slot, &interaction_table, INTERACTION_CHANNEL, &isnull)), false);
+			add_slot(slots, DatumGetTimestampTz(crm_column(slot, &interaction_table, INTERACTION_OCCURRED_AT, &isnull)),
+					 DatumGetObjectId(crm_column(slot, &interaction_table, INTERACTION_CHANNEL, &isnull)), false);
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);

@@ -28,6 +28,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
+#include "outbox_rules.h"
 #include "own_table.h"
 #include "parser/parse_func.h"
 #include "spi_plan.h"
@@ -70,23 +71,6 @@ enum
 	CONSENT_ID, CONSENT_CUSTOMER, CONSENT_CHANNEL, CONSENT_PURPOSE, CONSENT_POINT, CONSENT_STATUS, CONSENT_BASIS, CONSENT_EXPIRES_AT,
 	CONSENT_RECORDED_AT, CONSENT_IS_CURRENT
 };
-enum
-{
-	PURPOSE_PURPOSE, PURPOSE_IS_ADVERTISING, PURPOSE_IS_CAPPED, PURPOSE_KEEPS_QUIET
-};
-enum
-{
-	NEED_COUNTRY, NEED_KIND, NEED_CHANNEL, NEED_PURPOSE, NEED_STRENGTH, NEED_BASES
-};
-enum
-{
-	RULE_COUNTRY
-};
-enum
-{
-	COUNTRY_COUNTRY, COUNTRY_ZONE
-};
-
 static CrmColumn customer_columns[] = {
 	{"customer_id", INT8OID}, {"kind"}, {"country", TEXTOID}, {"time_zone", TEXTOID}, {"attributes", JSONBOID}
 };
@@ -98,82 +82,42 @@ static CrmColumn consent_columns[] = {
 	{"consent_id", INT8OID}, {"customer_id", INT8OID}, {"channel"}, {"purpose", TEXTOID}, {"contact_point_id", INT8OID}, {"status", TEXTOID},
 	{"basis", TEXTOID}, {"expires_at", TIMESTAMPTZOID}, {"recorded_at", TIMESTAMPTZOID}, {"is_current", BOOLOID}
 };
-static CrmColumn purpose_columns[] = {
-	{"purpose", TEXTOID}, {"is_advertising", BOOLOID}, {"is_capped", BOOLOID}, {"keeps_quiet", BOOLOID}
-};
-static CrmColumn need_columns[] = {
-	{"country", TEXTOID}, {"kind"}, {"channel"}, {"purpose", TEXTOID}, {"strength", INT4OID}, {"bases", TEXTARRAYOID}
-};
-static CrmColumn rule_columns[] = {{"country", TEXTOID}};
-static CrmColumn country_columns[] = {{"country", TEXTOID}, {"time_zone", TEXTOID}};
-
 static CrmTable customer_table = {"customer", customer_columns, lengthof(customer_columns)};
 static CrmTable point_table = {"contact_point", point_columns, lengthof(point_columns)};
 static CrmTable consent_table = {"consent", consent_columns, lengthof(consent_columns)};
-static CrmTable purpose_table = {"purpose", purpose_columns, lengthof(purpose_columns)};
-static CrmTable need_table = {"contact_need", need_columns, lengthof(need_columns)};
-static CrmTable rule_table = {"contact_rule", rule_columns, lengthof(rule_columns)};
-static CrmTable country_table = {"country", country_columns, lengthof(country_columns)};
 static CrmTable suppression_table = {"suppression", NULL, 0};
 
 static CrmTable *const all_tables[] = {
-	&customer_table, &point_table, &consent_table, &purpose_table, &need_table, &rule_table, &country_table, &suppression_table
+	&customer_table, &point_table, &consent_table, &suppression_table
 };
 
-/* Indexes by the customer and of contact_need by its key; kept by the session as long as their tables are the same. */
+/* Indexes by the customer; kept by the session as long as their tables are the same. */
 static struct
 {
-	uint32		versions[4];
+	uint32		versions[3];
 	Oid			customer;
 	Oid			point;
 	Oid			consent;
-	Oid			need;
 } found;
 
 /* A table whose rows are found by the customer. */
 typedef struct ByCustomer
 {
-	MemoryContext context;		/* of what the scan keeps from row to row */
+	MemoryContext context;		/* of what the scan keeps from row to row: it must not go between them */
 	Relation	rel;
 	Relation	index;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;
 } ByCustomer;
 
-/* What holds for all who are alike in the first four. */
-typedef struct Situation
-{
-	Oid			kind;
-	Oid			channel;
-	text	   *country;		/* NULL: unknown */
-	text	   *purpose;
-	bool		is_advertising;
-	bool		is_capped;
-	bool		keeps_quiet;
-	int32		strength;
-	ArrayType  *bases;			/* NULL: none is known to be enough */
-	struct Situation *next;
-} Situation;
-
-/* A time zone of a country. */
-typedef struct Zone
-{
-	text	   *country;
-	text	   *zone;
-	struct Zone *next;
-} Zone;
-
 /* All of a call. */
 typedef struct Check
 {
 	FunctionCallInfo fcinfo;
-	MemoryContext context;		/* of the call */
 	ByCustomer	customers;
 	ByCustomer	points;
 	ByCustomer	consents;
-	Situation  *situations;
-	Zone	   *zones;
-	bool		zones_read;
+	CrmRuleBook rules;
 	bool		suppressing;
 	FmgrInfo	quiet_until;
 	FmgrInfo	cap_reached;
@@ -191,39 +135,6 @@ enum
 {
 	ASK_CUSTOMER, ASK_CHANNEL, ASK_POINT, ASK_PURPOSE, ASK_AT, ASK_MESSAGE
 };
-
-static Datum
-value_of(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
-{
-	return slot_getattr(slot, table->columns[column].number, isnull);
-}
-
-static bool
-text_is(Datum value, const char *name)
-{
-	text	   *is = DatumGetTextPP(value);
-	int			length = strlen(name);
-
-	return VARSIZE_ANY_EXHDR(is) == length && memcmp(VARDATA_ANY(is), name, length) == 0;
-}
-
-static bool
-same_text(const text *a, const text *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
-static text *
-copied(Check *check, Datum value)
-{
-	MemoryContext caller = MemoryContextSwitchTo(check->context);
-	text	   *copy = DatumGetTextPCopy(value);
-
-	MemoryContextSwitchTo(caller);
-	return copy;
-}
 
 /* The index of the entries in force, else of all of them. */
 static Oid
@@ -246,36 +157,28 @@ find_consent_index(Relation consent)
 	return serves ? oid : crm_find_index(consent, consent_columns[CONSENT_CUSTOMER].number, 0);
 }
 
-/* Locks the tables for the transaction, as a query would; false when they cannot be read without one. */
+/* By what rows are found; false when an index is not there. */
 static bool
-lock_tables(void)
+find_indexes(void)
 {
-	Relation	rels[lengthof(all_tables)];
-	bool		known = true;
-
-	for (int i = 0; i < lengthof(all_tables); i++)
-		if (!crm_find_table(all_tables[i]) || !crm_may_read(all_tables[i]))
-			return false;
-	for (int i = 0; i < lengthof(all_tables); i++)
-		rels[i] = table_open(all_tables[i]->oid, AccessShareLock);
-	/* What was found before they were locked may have changed until then. */
-	for (int i = 0; i < lengthof(all_tables); i++)
-		known &= all_tables[i]->known;
-	if (known && (found.versions[0] != customer_table.version || found.versions[1] != point_table.version ||
-				  found.versions[2] != consent_table.version || found.versions[3] != need_table.version))
+	if (found.versions[0] != customer_table.version || found.versions[1] != point_table.version ||
+		found.versions[2] != consent_table.version)
 	{
-		found.customer = crm_find_index(rels[0], customer_columns[CUSTOMER_ID].number, 0);
-		found.point = crm_find_index(rels[1], point_columns[POINT_CUSTOMER].number, 0);
-		found.consent = find_consent_index(rels[2]);
-		found.need = crm_find_index(rels[4], need_columns[NEED_COUNTRY].number, need_columns[NEED_KIND].number);
+		Relation	customer = table_open(customer_table.oid, NoLock);
+		Relation	point = table_open(point_table.oid, NoLock);
+		Relation	consent = table_open(consent_table.oid, NoLock);
+
+		found.customer = crm_find_index(customer, customer_columns[CUSTOMER_ID].number, 0);
+		found.point = crm_find_index(point, point_columns[POINT_CUSTOMER].number, 0);
+		found.consent = find_consent_index(consent);
 		found.versions[0] = customer_table.version;
 		found.versions[1] = point_table.version;
 		found.versions[2] = consent_table.version;
-		found.versions[3] = need_table.version;
+		table_close(consent, NoLock);
+		table_close(point, NoLock);
+		table_close(customer, NoLock);
 	}
-	for (int i = lengthof(all_tables) - 1; i >= 0; i--)
-		table_close(rels[i], NoLock);
-	return known && OidIsValid(found.customer) && OidIsValid(found.point) && OidIsValid(found.consent) && OidIsValid(found.need);
+	return OidIsValid(found.customer) && OidIsValid(found.point) && OidIsValid(found.consent);
 }
 
 static void
@@ -320,169 +223,14 @@ next_row(ByCustomer *by)
 	return is_there;
 }
 
-/* All rows of a small table, one by one: start with *scan NULL; at the end it is closed. */
-static TupleTableSlot *
-next_of_all(const CrmTable *table, TableScanDesc *scan, TupleTableSlot **slot)
-{
-	Relation	rel;
-
-	if (*scan == NULL)
-	{
-		rel = table_open(table->oid, NoLock);
-		*slot = table_slot_create(rel, NULL);
-		*scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
-	}
-	if (table_scan_getnextslot(*scan, ForwardScanDirection, *slot))
-		return *slot;
-	rel = (*scan)->rs_rd;
-	table_endscan(*scan);
-	ExecDropSingleTupleTableSlot(*slot);
-	table_close(rel, NoLock);
-	return NULL;
-}
-
 static bool
 has_rows(const CrmTable *table)
 {
-	Relation	rel = table_open(table->oid, NoLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
-	bool		has = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	CrmRows		rows = {NULL};
+	bool		has = crm_next_row(&rows, table) != NULL;
 
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
+	crm_end_rows(&rows);
 	return has;
-}
-
-static void
-read_purpose(Situation *situation)
-{
-	TableScanDesc scan = NULL;
-	TupleTableSlot *slot = NULL;
-	bool		isnull;
-
-	/* One that is not listed counts as advertising, and no rule spares it. */
-	situation->is_advertising = situation->is_capped = situation->keeps_quiet = true;
-	while (next_of_all(&purpose_table, &scan, &slot) != NULL)
-	{
-		if (!same_text(situation->purpose, DatumGetTextPP(value_of(slot, &purpose_table, PURPOSE_PURPOSE, &isnull))))
-			continue;
-		situation->is_advertising = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_IS_ADVERTISING, &isnull));
-		situation->is_capped = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_IS_CAPPED, &isnull));
-		situation->keeps_quiet = DatumGetBool(value_of(slot, &purpose_table, PURPOSE_KEEPS_QUIET, &isnull));
-	}
-}
-
-static bool
-country_has_rules(const text *country)
-{
-	TableScanDesc scan = NULL;
-	TupleTableSlot *slot = NULL;
-	bool		has = false;
-	bool		isnull;
-
-	while (country != NULL && next_of_all(&rule_table, &scan, &slot) != NULL)
-	{
-		Datum		value = value_of(slot, &rule_table, RULE_COUNTRY, &isnull);
-
-		has |= !isnull && same_text(country, DatumGetTextPP(value));
-	}
-	return has;
-}
-
-/* The basis that advertising needs: that for this very purpose before that for any. */
-static void
-read_need(Check *check, Situation *situation)
-{
-	Relation	rel = table_open(need_table.oid, NoLock);
-	Relation	index = index_open(found.need, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 2);
-	text	   *country = country_has_rules(situation->country) ? situation->country : cstring_to_text("");
-	bool		exact = false;
-	ScanKeyData keys[2];
-	bool		isnull;
-
-	situation->strength = 40;
-	situation->bases = NULL;
-	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[0], F_TEXTEQ, PointerGetDatum(country));
-	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, InvalidOid, F_ENUM_EQ, ObjectIdGetDatum(situation->kind));
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (!exact && index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		text	   *purpose = DatumGetTextPP(value_of(slot, &need_table, NEED_PURPOSE, &isnull));
-		MemoryContext caller;
-
-		if (DatumGetObjectId(value_of(slot, &need_table, NEED_CHANNEL, &isnull)) != situation->channel)
-			continue;
-		exact = same_text(purpose, situation->purpose);
-		if (!exact && VARSIZE_ANY_EXHDR(purpose) > 0)
-			continue;
-		situation->strength = DatumGetInt32(value_of(slot, &need_table, NEED_STRENGTH, &isnull));
-		caller = MemoryContextSwitchTo(check->context);
-		situation->bases = DatumGetArrayTypePCopy(value_of(slot, &need_table, NEED_BASES, &isnull));
-		MemoryContextSwitchTo(caller);
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	table_close(rel, NoLock);
-}
-
-static Situation *
-find_situation(Check *check, Oid kind, Oid channel, text *country, text *purpose)
-{
-	Situation  *situation;
-
-	for (situation = check->situations; situation != NULL; situation = situation->next)
-		if (situation->kind == kind && situation->channel == channel &&
-			same_text(situation->country, country) && same_text(situation->purpose, purpose))
-			return situation;
-	situation = MemoryContextAllocZero(check->context, sizeof(Situation));
-	situation->kind = kind;
-	situation->channel = channel;
-	situation->country = country == NULL ? NULL : copied(check, PointerGetDatum(country));
-	situation->purpose = copied(check, PointerGetDatum(purpose));
-	read_purpose(situation);
-	if (situation->is_advertising)
-		read_need(check, situation);
-	situation->next = check->situations;
-	check->situations = situation;
-	return situation;
-}
-
-/* As crm.contact_zone(): the customer's own, that of his country, that of ZZ, UTC. */
-static Datum
-find_zone(Check *check, const text *country)
-{
-	text	   *other = NULL;
-
-	if (!check->zones_read)
-	{
-		TableScanDesc scan = NULL;
-		TupleTableSlot *slot = NULL;
-		bool		isnull;
-
-		while (next_of_all(&country_table, &scan, &slot) != NULL)
-		{
-			Zone	   *zone = MemoryContextAlloc(check->context, sizeof(Zone));
-
-			zone->country = copied(check, value_of(slot, &country_table, COUNTRY_COUNTRY, &isnull));
-			zone->zone = copied(check, value_of(slot, &country_table, COUNTRY_ZONE, &isnull));
-			zone->next = check->zones;
-			check->zones = zone;
-		}
-		check->zones_read = true;
-	}
-	for (Zone *zone = check->zones; zone != NULL; zone = zone->next)
-	{
-		if (country != NULL && same_text(zone->country, country))
-			return PointerGetDatum(zone->zone);
-		if (text_is(PointerGetDatum(zone->country), "ZZ"))
-			other = zone->zone;
-	}
-	return PointerGetDatum(other != NULL ? other : cstring_to_text("UTC"));
 }
 
 /* Calls a function of these arguments; is the answer null? */
@@ -513,13 +261,13 @@ is_waking_time(Check *check, const Question *question, text *country)
 	TupleTableSlot *slot = check->customers.slot;
 	bool		no_zone;
 	bool		no_attributes;
-	Datum		zone = value_of(slot, &customer_table, CUSTOMER_ZONE, &no_zone);
-	Datum		attributes = value_of(slot, &customer_table, CUSTOMER_ATTRIBUTES, &no_attributes);
-	Datum		region = (Datum) 0;
-	bool		no_region = true;
+	Datum		zone = crm_column(slot, &customer_table, CUSTOMER_ZONE, &no_zone);
+	Datum		attributes = crm_column(slot, &customer_table, CUSTOMER_ATTRIBUTES, &no_attributes);
+	NullableDatum args[5];
 
-	if (no_zone)
-		zone = find_zone(check, country);
+	args[0] = nullable(question->values[ASK_CHANNEL], false);
+	args[1] = nullable(PointerGetDatum(country), country == NULL);
+	args[2] = nullable((Datum) 0, true);
 	if (!no_attributes)
 	{
 		LOCAL_FCINFO(call, 2);
@@ -527,14 +275,25 @@ is_waking_time(Check *check, const Question *question, text *country)
 		InitFunctionCallInfoData(*call, NULL, 2, InvalidOid, NULL, NULL);
 		call->args[0] = nullable(attributes, false);
 		call->args[1] = nullable(CStringGetTextDatum("region"), false);
-		region = jsonb_object_field_text(call);
-		no_region = call->isnull;
+		args[2].value = jsonb_object_field_text(call);
+		args[2].isnull = call->isnull;
 	}
-	return is_null(&check->quiet_until, 5, (NullableDatum[])
-	{
-		nullable(question->values[ASK_CHANNEL], false), nullable(PointerGetDatum(country), country == NULL), nullable(region, no_region),
-			nullable(zone, false), nullable(question->values[ASK_AT], false)
-	});
+	args[3] = nullable(no_zone ? crm_find_zone(&check->rules, country) : zone, false);
+	args[4] = nullable(question->values[ASK_AT], false);
+	return is_null(&check->quiet_until, 5, args);
+}
+
+static bool
+is_within_caps(Check *check, const Question *question)
+{
+	NullableDatum args[5];
+
+	args[0] = nullable(question->values[ASK_CUSTOMER], false);
+	args[1] = nullable(question->values[ASK_CHANNEL], false);
+	args[2] = nullable(question->values[ASK_AT], false);
+	args[3] = nullable(question->values[ASK_MESSAGE], question->nulls[ASK_MESSAGE]);
+	args[4] = check->fcinfo->args[CHECK_ARRAYS];
+	return is_null(&check->cap_reached, 5, args);
 }
 
 /*
@@ -542,7 +301,7 @@ is_waking_time(Check *check, const Question *question, text *country)
  * entry in force that covers it counts, an objection before all.
  */
 static bool
-is_allowed(Check *check, const Question *question, const Situation *situation, int64 point, Datum *consent, bool *no_consent)
+is_allowed(Check *check, const Question *question, const CrmSituation *situation, int64 point, Datum *consent, bool *no_consent)
 {
 	ByCustomer *consents = &check->consents;
 	bool		any = false;
@@ -563,33 +322,33 @@ is_allowed(Check *check, const Question *question, const Situation *situation, i
 		TimestampTz when;
 		int64		number;
 
-		if (!DatumGetBool(value_of(slot, &consent_table, CONSENT_IS_CURRENT, &isnull)))
+		if (!DatumGetBool(crm_column(slot, &consent_table, CONSENT_IS_CURRENT, &isnull)))
 			continue;
-		value = value_of(slot, &consent_table, CONSENT_CHANNEL, &isnull);
+		value = crm_column(slot, &consent_table, CONSENT_CHANNEL, &isnull);
 		if (!isnull && DatumGetObjectId(value) != situation->channel)
 			continue;
-		value = value_of(slot, &consent_table, CONSENT_PURPOSE, &isnull);
-		if (isnull ? !situation->is_advertising : !same_text(DatumGetTextPP(value), situation->purpose))
+		value = crm_column(slot, &consent_table, CONSENT_PURPOSE, &isnull);
+		if (isnull ? !situation->is_advertising : !crm_same_text(DatumGetTextPP(value), situation->purpose))
 			continue;
-		value = value_of(slot, &consent_table, CONSENT_POINT, &isnull);
+		value = crm_column(slot, &consent_table, CONSENT_POINT, &isnull);
 		if (!isnull && DatumGetInt64(value) != point)
 			continue;
-		status = value_of(slot, &consent_table, CONSENT_STATUS, &isnull);
-		is_objection = text_is(status, "objected");
-		when = DatumGetTimestampTz(value_of(slot, &consent_table, CONSENT_RECORDED_AT, &isnull));
-		number = DatumGetInt64(value_of(slot, &consent_table, CONSENT_ID, &isnull));
+		status = crm_column(slot, &consent_table, CONSENT_STATUS, &isnull);
+		is_objection = crm_text_is(status, "objected");
+		when = DatumGetTimestampTz(crm_column(slot, &consent_table, CONSENT_RECORDED_AT, &isnull));
+		number = DatumGetInt64(crm_column(slot, &consent_table, CONSENT_ID, &isnull));
 		if (any && (objected != is_objection ? objected : recorded_at != when ? recorded_at > when : id > number))
 			continue;
 		any = true;
 		objected = is_objection;
 		recorded_at = when;
 		id = number;
-		granted = text_is(status, "granted");
+		granted = crm_text_is(status, "granted");
 		enough = false;
 		if (granted && situation->is_advertising && situation->bases != NULL)
 		{
-			Datum		basis = value_of(slot, &consent_table, CONSENT_BASIS, &isnull);
-			Datum		expires_at = value_of(slot, &consent_table, CONSENT_EXPIRES_AT, &isnull);
+			Datum		basis = crm_column(slot, &consent_table, CONSENT_BASIS, &isnull);
+			Datum		expires_at = crm_column(slot, &consent_table, CONSENT_EXPIRES_AT, &isnull);
 			Datum	   *bases;
 			int			n;
 
@@ -597,7 +356,7 @@ is_allowed(Check *check, const Question *question, const Situation *situation, i
 				continue;
 			deconstruct_array(situation->bases, TEXTOID, -1, false, TYPALIGN_INT, &bases, NULL, &n);
 			for (int i = 0; i < n && !enough; i++)
-				enough = same_text(DatumGetTextPP(basis), DatumGetTextPP(bases[i]));
+				enough = crm_same_text(DatumGetTextPP(basis), DatumGetTextPP(bases[i]));
 			pfree(bases);
 		}
 	}
@@ -620,8 +379,8 @@ point_is_suppressed(Check *check)
 
 	argtypes[0] = get_element_type(get_fn_expr_argtype(check->fcinfo->flinfo, ASK_CHANNEL));
 	argtypes[1] = TEXTOID;
-	values[0] = value_of(slot, &point_table, POINT_CHANNEL, &is);
-	values[1] = value_of(slot, &point_table, POINT_CANONICAL, &no_canonical);
+	values[0] = crm_column(slot, &point_table, POINT_CHANNEL, &is);
+	values[1] = crm_column(slot, &point_table, POINT_CANONICAL, &no_canonical);
 	if (no_canonical)
 		return false;
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -642,7 +401,7 @@ is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 {
 	ByCustomer *customers = &check->customers;
 	ByCustomer *points = &check->points;
-	Situation  *situation;
+	CrmSituation *situation;
 	Oid			channel = DatumGetObjectId(question->values[ASK_CHANNEL]);
 	bool		isnull;
 	Datum		value;
@@ -656,26 +415,26 @@ is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 	seek(customers, question->values[ASK_CUSTOMER]);
 	if (!next_row(customers))
 		return false;
-	kind = DatumGetObjectId(value_of(customers->slot, &customer_table, CUSTOMER_KIND, &isnull));
-	value = value_of(customers->slot, &customer_table, CUSTOMER_COUNTRY, &isnull);
+	kind = DatumGetObjectId(crm_column(customers->slot, &customer_table, CUSTOMER_KIND, &isnull));
+	value = crm_column(customers->slot, &customer_table, CUSTOMER_COUNTRY, &isnull);
 	country = isnull ? NULL : DatumGetTextPP(value);
-	situation = find_situation(check, kind, channel, country, DatumGetTextPP(question->values[ASK_PURPOSE]));
+	situation = crm_find_situation(&check->rules, kind, channel, country, DatumGetTextPP(question->values[ASK_PURPOSE]));
 
 	/* Of those that may be used the primary one, then the oldest. */
 	seek(points, question->values[ASK_CUSTOMER]);
 	while (next_row(points))
 	{
 		TupleTableSlot *slot = points->slot;
-		int64		point = DatumGetInt64(value_of(slot, &point_table, POINT_ID, &isnull));
-		bool		is_primary = DatumGetBool(value_of(slot, &point_table, POINT_IS_PRIMARY, &isnull));
+		int64		point = DatumGetInt64(crm_column(slot, &point_table, POINT_ID, &isnull));
+		bool		is_primary = DatumGetBool(crm_column(slot, &point_table, POINT_IS_PRIMARY, &isnull));
 		Datum		consent;
 		bool		no_consent;
 
-		if (DatumGetObjectId(value_of(slot, &point_table, POINT_CHANNEL, &isnull)) != channel ||
+		if (DatumGetObjectId(crm_column(slot, &point_table, POINT_CHANNEL, &isnull)) != channel ||
 			(!question->nulls[ASK_POINT] && DatumGetInt64(question->values[ASK_POINT]) != point) ||
 			(any && (any_is_primary != is_primary ? any_is_primary : DatumGetInt64(out[3]) < point)))
 			continue;
-		(void) value_of(slot, &point_table, POINT_BLOCKED_AT, &isnull);
+		(void) crm_column(slot, &point_table, POINT_BLOCKED_AT, &isnull);
 		if (!isnull || !is_allowed(check, question, situation, point, &consent, &no_consent) ||
 			(situation->is_advertising && check->suppressing && point_is_suppressed(check)))
 			continue;
@@ -685,20 +444,14 @@ is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 		nulls[3] = false;
 		out[4] = consent;
 		nulls[4] = no_consent;
-		value = value_of(slot, &point_table, POINT_RESOLVED, &isnull);
+		value = crm_column(slot, &point_table, POINT_RESOLVED, &isnull);
 		if (isnull)
-			value = value_of(slot, &point_table, POINT_ADDRESS, &isnull);
+			value = crm_column(slot, &point_table, POINT_ADDRESS, &isnull);
 		out[8] = PointerGetDatum(DatumGetTextPCopy(value));
 		nulls[8] = false;
 	}
-	if (!any ||
-		(situation->keeps_quiet && !is_waking_time(check, question, country)) ||
-		(situation->is_capped && !is_null(&check->cap_reached, 5, (NullableDatum[])
-		{
-			nullable(question->values[ASK_CUSTOMER], false), nullable(question->values[ASK_CHANNEL], false),
-				nullable(question->values[ASK_AT], false), nullable(question->values[ASK_MESSAGE], question->nulls[ASK_MESSAGE]),
-				nullable(check->fcinfo->args[CHECK_ARRAYS].value, false)
-		})))
+	if (!any || (situation->keeps_quiet && !is_waking_time(check, question, country)) ||
+		(situation->is_capped && !is_within_caps(check, question)))
 		return false;
 	out[0] = Int64GetDatum(question->ordinal);
 	out[1] = question->values[ASK_CUSTOMER];
@@ -836,7 +589,7 @@ crm_contact_check(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("crm.contact_check() must return %d columns", CHECK_COLUMNS)));
-	if (PG_ARGISNULL(CHECK_ARRAYS) || !lock_tables())
+	if (PG_ARGISNULL(CHECK_ARRAYS) || !crm_lock_tables(all_tables, lengthof(all_tables)) || !find_indexes() || !crm_lock_rules())
 	{
 		Datum		args[CHECK_ARGS];
 		char		nulls[CHECK_ARGS + 1] = "       ";
@@ -854,7 +607,7 @@ crm_contact_check(PG_FUNCTION_ARGS)
 	questions = read_questions(fcinfo, &n);
 	check = palloc0(sizeof(Check));
 	check->fcinfo = fcinfo;
-	check->context = caller;
+	check->rules.context = caller;
 	channel_type = get_element_type(get_fn_expr_argtype(fcinfo->flinfo, ASK_CHANNEL));
 	find_function(&check->quiet_until, "quiet_until", 5, (Oid[]) {channel_type, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
 	find_function(&check->cap_reached, "cap_reached", 5, (Oid[]) {INT8OID, channel_type, TIMESTAMPTZOID, INT8OID, BOOLOID});

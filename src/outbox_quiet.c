@@ -13,10 +13,7 @@
  */
 #include "crm.h"
 
-#include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/pg_type.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "own_table.h"
 #include "spi_plan.h"
@@ -25,8 +22,6 @@
 #include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(crm_quiet_until);
@@ -61,6 +56,8 @@ static CrmColumn rule_columns[] = {
 static CrmTable policy_table = {"channel_policy", policy_columns, lengthof(policy_columns)};
 static CrmTable rule_table = {"quiet_rule", rule_columns, lengthof(rule_columns)};
 
+static CrmTable *const all_tables[] = {&policy_table, &rule_table};
+
 /* A quiet time. */
 typedef struct Quiet
 {
@@ -84,12 +81,6 @@ typedef struct Quiets
 	int			n;
 } Quiets;
 
-static Datum
-value_of(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
-{
-	return slot_getattr(slot, table->columns[column].number, isnull);
-}
-
 static Quiet *
 add_quiet(Quiets *quiets)
 {
@@ -105,9 +96,9 @@ read_policy(Quiets *quiets, TupleTableSlot *slot)
 	bool		no_channel;
 	bool		no_from;
 	bool		no_until;
-	Datum		channel = value_of(slot, &policy_table, POLICY_CHANNEL, &no_channel);
-	Datum		from = value_of(slot, &policy_table, POLICY_FROM, &no_from);
-	Datum		until = value_of(slot, &policy_table, POLICY_UNTIL, &no_until);
+	Datum		channel = crm_column(slot, &policy_table, POLICY_CHANNEL, &no_channel);
+	Datum		from = crm_column(slot, &policy_table, POLICY_FROM, &no_from);
+	Datum		until = crm_column(slot, &policy_table, POLICY_UNTIL, &no_until);
 	Quiet	   *quiet;
 
 	if (no_channel || no_from || no_until || from == until)
@@ -126,11 +117,11 @@ read_rule(Quiets *quiets, TupleTableSlot *slot)
 	bool		isnull;
 	Datum		value;
 
-	value = value_of(slot, &rule_table, RULE_COUNTRY, &isnull);
+	value = crm_column(slot, &rule_table, RULE_COUNTRY, &isnull);
 	quiet->country = isnull ? NULL : DatumGetTextPCopy(value);
-	value = value_of(slot, &rule_table, RULE_CHANNEL, &isnull);
+	value = crm_column(slot, &rule_table, RULE_CHANNEL, &isnull);
 	quiet->channel = isnull ? InvalidOid : DatumGetObjectId(value);
-	value = value_of(slot, &rule_table, RULE_WEEKDAYS, &isnull);
+	value = crm_column(slot, &rule_table, RULE_WEEKDAYS, &isnull);
 	if (!isnull)
 	{
 		Datum	   *days;
@@ -142,31 +133,10 @@ read_rule(Quiets *quiets, TupleTableSlot *slot)
 			if (!nulls[i] && DatumGetInt32(days[i]) >= 1 && DatumGetInt32(days[i]) <= 7)
 				quiet->weekdays |= 1 << DatumGetInt32(days[i]);
 	}
-	value = value_of(slot, &rule_table, RULE_ON_HOLIDAYS, &isnull);
+	value = crm_column(slot, &rule_table, RULE_ON_HOLIDAYS, &isnull);
 	quiet->on_holidays = !isnull && DatumGetBool(value);
-	quiet->from = DatumGetTimeADT(value_of(slot, &rule_table, RULE_FROM, &isnull));
-	quiet->until = DatumGetTimeADT(value_of(slot, &rule_table, RULE_UNTIL, &isnull));
-}
-
-static void
-read_table(Quiets *quiets, const CrmTable *table)
-{
-	Relation	rel = table_open(table->oid, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
-
-	while (table->known && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (table == &policy_table)
-			read_policy(quiets, slot);
-		else
-			read_rule(quiets, slot);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	/* The lock stays with the transaction, as that of any query does. */
-	table_close(rel, NoLock);
+	quiet->from = DatumGetTimeADT(crm_column(slot, &rule_table, RULE_FROM, &isnull));
+	quiet->until = DatumGetTimeADT(crm_column(slot, &rule_table, RULE_UNTIL, &isnull));
 }
 
 /* The quiet times, as the running query sees them. */
@@ -174,7 +144,6 @@ static Quiets *
 find_quiets(FunctionCallInfo fcinfo)
 {
 	Quiets	   *quiets = fcinfo->flinfo->fn_extra;
-	MemoryContext caller;
 
 	if (quiets == NULL)
 	{
@@ -182,7 +151,7 @@ find_quiets(FunctionCallInfo fcinfo)
 		quiets->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm quiet times", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = quiets;
 	}
-	if (quiets->read && policy_table.known && rule_table.known && crm_is_moment(&quiets->moment))
+	if (quiets->read && crm_know_tables(all_tables, lengthof(all_tables)) && crm_is_moment(&quiets->moment))
 		return quiets;
 
 	quiets->read = false;
@@ -190,16 +159,18 @@ find_quiets(FunctionCallInfo fcinfo)
 	quiets->quiets = NULL;
 	quiets->n = 0;
 	quiets->moment = crm_moment();
-	quiets->simple = crm_find_table(&policy_table) && crm_find_table(&rule_table) &&
-		crm_may_read(&policy_table) && crm_may_read(&rule_table);
+	quiets->simple = crm_lock_tables(all_tables, lengthof(all_tables));
 	if (quiets->simple)
 	{
-		caller = MemoryContextSwitchTo(quiets->context);
-		read_table(quiets, &policy_table);
-		read_table(quiets, &rule_table);
+		MemoryContext caller = MemoryContextSwitchTo(quiets->context);
+		CrmRows		policies = {NULL};
+		CrmRows		rules = {NULL};
+
+		while (crm_next_row(&policies, &policy_table) != NULL)
+			read_policy(quiets, policies.slot);
+		while (crm_next_row(&rules, &rule_table) != NULL)
+			read_rule(quiets, rules.slot);
 		MemoryContextSwitchTo(caller);
-		/* What was found before the tables were locked may have changed until then. */
-		quiets->simple = policy_table.known && rule_table.known;
 	}
 	quiets->read = true;
 	return quiets;
@@ -239,9 +210,7 @@ quiet_is_for(const Quiet *quiet, Oid channel, const text *country)
 {
 	if (OidIsValid(quiet->channel) && quiet->channel != channel)
 		return false;
-	return quiet->country == NULL ||
-		(country != NULL && VARSIZE_ANY_EXHDR(country) == VARSIZE_ANY_EXHDR(quiet->country) &&
-		 memcmp(VARDATA_ANY(country), VARDATA_ANY(quiet->country), VARSIZE_ANY_EXHDR(country)) == 0);
+	return quiet->country == NULL || crm_same_text(quiet->country, country);
 }
 
 /* Does a quiet time lie over this day and time, and when does it end?  Local time. */

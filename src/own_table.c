@@ -22,6 +22,7 @@
 #include "catalog/pg_index.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -41,56 +42,123 @@ forget_table(Datum arg, Oid relation)
 			table->known = false;
 }
 
-/*
- * Where a table and its columns are, and whether its rows can be read as they
- * are.  What was found may be out of date until the table is opened and
- * locked: look at table->known then.
- */
-bool
-crm_find_table(CrmTable *table)
+/* Where a table and its columns are, and whether its rows can be read as they are. */
+static void
+find_table(CrmTable *table)
 {
-	if (!table->known)
+	Oid			oid = get_relname_relid(table->name, get_namespace_oid("crm", false));
+	Relation	rel;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"crm.%s\" does not exist", table->name)));
+	if (table->oid == InvalidOid)
 	{
-		Oid			oid = get_relname_relid(table->name, get_namespace_oid("crm", false));
-		Relation	rel;
-
-		if (!OidIsValid(oid))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("relation \"crm.%s\" does not exist", table->name)));
-		if (table->oid == InvalidOid)
-		{
-			if (tables == NULL)
-				CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
-			table->next = tables;
-			tables = table;
-		}
-		table->oid = oid;
-		rel = table_open(oid, AccessShareLock);
-		/* Locked: what is told of it from now on is another change. */
-		table->known = true;
-		table->version++;
-		table->simple = rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass;
-		for (int i = 0; i < table->ncolumns; i++)
-		{
-			CrmColumn  *column = &table->columns[i];
-
-			column->number = SPI_fnumber(RelationGetDescr(rel), column->name);
-			if (column->number <= 0 ||
-				(OidIsValid(column->type) && TupleDescAttr(RelationGetDescr(rel), column->number - 1)->atttypid != column->type))
-				table->simple = false;
-		}
-		table_close(rel, AccessShareLock);
+		if (tables == NULL)
+			CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+		table->next = tables;
+		tables = table;
 	}
-	return table->simple;
+	table->oid = oid;
+	rel = table_open(oid, AccessShareLock);
+	/* Locked: what is told of it from now on is another change. */
+	table->known = true;
+	table->version++;
+	table->simple = rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass;
+	for (int i = 0; i < table->ncolumns; i++)
+	{
+		CrmColumn  *column = &table->columns[i];
+
+		column->number = SPI_fnumber(RelationGetDescr(rel), column->name);
+		if (column->number <= 0 ||
+			(OidIsValid(column->type) && TupleDescAttr(RelationGetDescr(rel), column->number - 1)->atttypid != column->type))
+			table->simple = false;
+	}
+	table_close(rel, AccessShareLock);
 }
 
-/* May the caller read all rows of the table and all columns? */
+/*
+ * Locks tables for the transaction, as a query would.  False when their rows
+ * cannot be read as they are, or the caller may not read them all: then a
+ * query is to be asked.
+ */
 bool
-crm_may_read(const CrmTable *table)
+crm_lock_tables(CrmTable *const *tables, int n)
 {
-	return pg_class_aclcheck(table->oid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(table->oid, InvalidOid, true) != RLS_ENABLED;
+	for (int i = 0; i < n; i++)
+	{
+		if (!tables[i]->known)
+			find_table(tables[i]);
+		if (!tables[i]->simple ||
+			pg_class_aclcheck(tables[i]->oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+			check_enable_rls(tables[i]->oid, InvalidOid, true) == RLS_ENABLED)
+			return false;
+	}
+	for (int i = 0; i < n; i++)
+		LockRelationOid(tables[i]->oid, AccessShareLock);
+	/* What was found before they were locked may have changed until then. */
+	return crm_know_tables(tables, n);
+}
+
+/* Is what was found of the tables still so? */
+bool
+crm_know_tables(CrmTable *const *tables, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!tables[i]->known)
+			return false;
+	return true;
+}
+
+/*
+ * The next row of a table that is locked, in the running query's snapshot; at
+ * the end NULL, and all is closed.  Who stops earlier calls crm_end_rows().
+ */
+TupleTableSlot *
+crm_next_row(CrmRows *rows, const CrmTable *table)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (rows->rel == NULL)
+	{
+		rows->rel = table_open(table->oid, NoLock);
+		rows->slot = table_slot_create(rows->rel, NULL);
+		rows->scan = table_beginscan(rows->rel, GetActiveSnapshot(), 0, NULL);
+	}
+	if (table_scan_getnextslot(rows->scan, ForwardScanDirection, rows->slot))
+		return rows->slot;
+	crm_end_rows(rows);
+	return NULL;
+}
+
+void
+crm_end_rows(CrmRows *rows)
+{
+	if (rows->rel == NULL)
+		return;
+	table_endscan(rows->scan);
+	ExecDropSingleTupleTableSlot(rows->slot);
+	table_close(rows->rel, NoLock);
+	memset(rows, 0, sizeof(CrmRows));
+}
+
+/* Is a text this one? */
+bool
+crm_text_is(Datum value, const char *name)
+{
+	text	   *is = DatumGetTextPP(value);
+	int			length = strlen(name);
+
+	return VARSIZE_ANY_EXHDR(is) == length && memcmp(VARDATA_ANY(is), name, length) == 0;
+}
+
+/* Are two texts the same, or both NULL? */
+bool
+crm_same_text(const text *a, const text *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 static bool

@@ -10,8 +10,9 @@
 #define CRM_OWN_TABLE_H
 
 #include "crm.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
 #include "utils/relcache.h"
-#include "utils/snapshot.h"
 
 typedef struct CrmColumn
 {
@@ -48,8 +49,27 @@ typedef struct CrmMoment
 	Oid			user;			/* whose rights decide what is seen */
 } CrmMoment;
 
-extern bool crm_find_table(CrmTable *table);
-extern bool crm_may_read(const CrmTable *table);
+/* All rows of a table, one by one; begin with zeros. */
+typedef struct CrmRows
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+} CrmRows;
+
+/* A column of a row. */
+static inline Datum
+crm_column(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
+{
+	return slot_getattr(slot, table->columns[column].number, isnull);
+}
+
+extern bool crm_lock_tables(CrmTable *const *tables, int n);
+extern bool crm_know_tables(CrmTable *const *tables, int n);
+extern TupleTableSlot *crm_next_row(CrmRows *rows, const CrmTable *table);
+extern void crm_end_rows(CrmRows *rows);
+extern bool crm_text_is(Datum value, const char *name);
+extern bool crm_same_text(const text *a, const text *b);
 extern Oid	crm_find_index(Relation rel, AttrNumber first, AttrNumber second);
 extern CrmMoment crm_moment(void);
 extern bool crm_is_moment(const CrmMoment *moment);

@@ -31,7 +31,7 @@ CREATE TABLE crm.message (
     token bigint NOT NULL DEFAULT 0,
     worker text,
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-    idempotency_key text UNIQUE WITH (fillfactor = 70),
+    idempotency_key text UNIQUE WITH (fillfactor = 70, deduplicate_items = off),
     consent_id bigint,
     begun_at timestamptz,
     finished_at timestamptz,
@@ -78,7 +78,8 @@ COMMENT ON COLUMN crm.message.refusal IS 'the rule that postponed or cancelled i
 COMMENT ON COLUMN crm.message.queued_at IS 'when it was written';
 COMMENT ON COLUMN crm.message.queued_by IS 'by whom';
 -- Every step of a message is a new version of its row with an entry in most indexes: room for them, or pages that a load has
--- filled are searched for dead entries, or split, at each.
+-- filled are searched for dead entries, or split, at each. Idempotency keys are not merged by the index: most messages have none, and
+-- pages full of a list of nulls are split by every claim.
 CREATE INDEX message_ready ON crm.message (channel, priority, not_before, message_id) WHERE status = 'ready';
 CREATE INDEX message_lease_index ON crm.message (leased_until) WITH (fillfactor = 70) WHERE status IN ('leased', 'sending');
 CREATE INDEX message_customer ON crm.message (customer_id, begun_at) WITH (fillfactor = 70);
