@@ -4,7 +4,7 @@
  *	  The outbox's question whether a customer may be contacted, asked of what
  *	  is committed now.
  *
- * What may be sent is decided in SQL, by crm.contact_check().  But a rule that
+ * What may be sent is for crm.contact_check() to say.  But a rule that
  * reads consents and slots and then writes a message must not read an old
  * snapshot: under REPEATABLE READ a withdrawal that was committed a minute ago
  * would not be seen.  Foreign keys have the same problem; like them
