@@ -262,10 +262,11 @@ BEGIN
                 FROM unnest(customer_ids) AS c (customer_id) JOIN crm.contact_point AS t ON t.customer_id = c.customer_id
                 ORDER BY 1, 2) AS p
           HAVING count(*) > 0) AS a
-    CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.nothing, a.purposes, a.ats, a.nothing, true) AS k;
+    CROSS JOIN LATERAL crm.contact_check(a.customers, a.channels, a.nothing, a.purposes, a.ats, a.nothing, true) AS k
+    ORDER BY k.ordinal;
 END $$;
 COMMENT ON FUNCTION crm.contact_options(bigint[], text, timestamptz) IS
-    'over which channels these customers may be contacted for the purpose at that time: a row per customer and channel that has a contact point; refusal: null for yes, else the name of the rule, with why and from when on';
+    'over which channels these customers may be contacted for the purpose at that time: a row per customer and channel that has a contact point, in this order; refusal: null for yes, else the name of the rule, with why and from when on';
 REVOKE ALL ON FUNCTION crm.contact_options(bigint[], text, timestamptz) FROM PUBLIC;
 
 -- The gate ---------------------------------------------------------------------------------------------------------

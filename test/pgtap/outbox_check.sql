@@ -95,6 +95,9 @@ DELETE FROM crm.channel_policy WHERE channel = 'email';
 DELETE FROM crm.country;
 SELECT is_empty('differ', 'with neither policy nor zone');
 
+SELECT results_eq($$ SELECT customer_id, channel FROM crm.contact_options(ARRAY(SELECT customer_id FROM crm.customer ORDER BY customer_id DESC), 'contract') $$,
+    $$ SELECT DISTINCT customer_id, channel FROM crm.contact_point ORDER BY 1, 2 $$, 'the options of customers come in their order, and in that of the channels');
+
 -- What is asked of it in other ways.
 CREATE FUNCTION pg_temp.both(VARIADIC args text[]) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE answers text[];
