@@ -22,8 +22,8 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "own_table.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
@@ -185,18 +185,8 @@ static bool
 same_facts(StampColumns *columns, TupleDesc desc, HeapTuple old, HeapTuple new)
 {
 	for (int i = 0; i < columns->nfacts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, columns->facts[i] - 1);
-		bool		old_null,
-					new_null;
-		Datum		old_value = heap_getattr(old, columns->facts[i], desc, &old_null);
-		Datum		new_value = heap_getattr(new, columns->facts[i], desc, &new_null);
-
-		if (old_null != new_null)
+		if (!crm_same_value(desc, columns->facts[i], old, new))
 			return false;
-		if (!old_null && !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen))
-			return false;
-	}
 	return true;
 }
 

@@ -80,7 +80,7 @@ static CrmTable interaction_table = {"interaction", interaction_columns, lengtho
 
 static CrmTable *const all_tables[] = {&policy_table, &cap_table, &purpose_table, &message_table, &interaction_table};
 
-/* A cap on the contacts over a channel. */
+/* A cap on contacts. */
 typedef struct Cap
 {
 	Oid			channel;		/* what counts for it; InvalidOid: all channels */
@@ -90,14 +90,13 @@ typedef struct Cap
 	TimestampTz until;			/* ... and of what waits, what is earlier */
 } Cap;
 
-/* The rules, read once per query as long as it is the same channel. */
+/* The rules of all channels, read once per query. */
 typedef struct Rules
 {
 	MemoryContext context;		/* of what is below, and all that is by reference */
 	bool		read;
 	bool		simple;			/* else the query is asked */
 	CrmMoment	moment;
-	Oid			channel;
 	Cap		   *caps;
 	int			ncaps;
 	text	  **uncapped;		/* purposes */
@@ -164,7 +163,7 @@ read_caps(Rules *rules, const CrmTable *table)
 		Datum		channel = crm_column(slot, table, CAP_CHANNEL, &no_channel);
 		Datum		cap = crm_column(slot, table, CAP_CAP, &isnull);
 
-		if (!isnull && (no_channel || DatumGetObjectId(channel) == rules->channel))
+		if (!isnull)
 			add_cap(rules, no_channel ? InvalidOid : DatumGetObjectId(channel), cap, crm_column(slot, table, CAP_WINDOW, &isnull));
 	}
 }
@@ -210,9 +209,9 @@ find_contacts(void)
 		OidIsValid(found.interaction_customer) && OidIsValid(found.outbound);
 }
 
-/* The rules for a channel, as the running query sees them. */
+/* The rules, as the running query sees them. */
 static Rules *
-find_rules(FunctionCallInfo fcinfo, Oid channel)
+find_rules(FunctionCallInfo fcinfo)
 {
 	Rules	   *rules = fcinfo->flinfo->fn_extra;
 
@@ -222,7 +221,7 @@ find_rules(FunctionCallInfo fcinfo, Oid channel)
 		rules->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm caps", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = rules;
 	}
-	if (rules->read && rules->channel == channel && crm_know_tables(all_tables, lengthof(all_tables)) && crm_is_moment(&rules->moment))
+	if (rules->read && crm_know_tables(all_tables, lengthof(all_tables)) && crm_is_moment(&rules->moment))
 		return rules;
 
 	rules->read = false;
@@ -231,7 +230,6 @@ find_rules(FunctionCallInfo fcinfo, Oid channel)
 	rules->ncaps = 0;
 	rules->uncapped = NULL;
 	rules->nuncapped = 0;
-	rules->channel = channel;
 	rules->moment = crm_moment();
 	rules->simple = crm_lock_tables(all_tables, lengthof(all_tables)) && find_contacts();
 	if (rules->simple)
@@ -278,106 +276,101 @@ message_counts(Rules *rules, TupleTableSlot *slot, Datum message, bool no_messag
 	return true;
 }
 
-/* The slots that a customer's messages take, and what waits for him. */
+/* Begins to find a customer's rows between these times, by an index of both; the first is left out, the last is not. */
 static void
-read_messages(Relation rel, Rules *rules, Slots *slots, Datum *args, bool no_message, TimestampTz since, TimestampTz until)
+open_window(CrmScan *scan, const CrmTable *table, Oid index, Datum customer, TimestampTz since, Datum at)
 {
-	Relation	index = index_open(found.message_customer, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 3);
 	ScanKeyData keys[3];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, customer);
+	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(since));
+	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, at);
+	crm_open_scan(scan, table, index, 3);
+	crm_seek(scan, keys, 3);
+}
+
+/* The slots that a customer's messages take. */
+static void
+read_messages(Rules *rules, Slots *slots, Datum *args, bool no_message, TimestampTz since)
+{
+	CrmScan		scan;
+	bool		isnull;
+
+	open_window(&scan, &message_table, found.message_customer, args[0], since, args[2]);
+	while (crm_next_found(&scan))
+		if (message_counts(rules, scan.slot, args[3], no_message))
+			add_slot(slots, DatumGetTimestampTz(crm_column(scan.slot, &message_table, MESSAGE_BEGUN_AT, &isnull)),
+					 DatumGetObjectId(crm_column(scan.slot, &message_table, MESSAGE_CHANNEL, &isnull)), false);
+	crm_close_scan(&scan);
+}
+
+/* What waits for a customer: it has not been begun. */
+static void
+read_waiting(Rules *rules, Slots *slots, Datum *args, bool no_message, TimestampTz until)
+{
+	CrmScan		scan;
+	ScanKeyData keys[2];
 	bool		isnull;
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, args[0]);
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(since));
-	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, args[2]);
-	index_rescan(scan, keys, 3, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	ScanKeyEntryInitialize(&keys[1], SK_ISNULL | SK_SEARCHNULL, 2, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+	crm_open_scan(&scan, &message_table, found.message_customer, 2);
+	crm_seek(&scan, keys, 2);
+	while (crm_next_found(&scan))
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (message_counts(rules, slot, args[3], no_message))
-			add_slot(slots, DatumGetTimestampTz(crm_column(slot, &message_table, MESSAGE_BEGUN_AT, &isnull)),
-					 DatumGetObjectId(crm_column(slot, &message_table, MESSAGE_CHANNEL, &isnull)), false);
-	}
-	index_endscan(scan);
+		Datum		status = crm_column(scan.slot, &message_table, MESSAGE_STATUS, &isnull);
+		TimestampTz not_before = DatumGetTimestampTz(crm_column(scan.slot, &message_table, MESSAGE_NOT_BEFORE, &isnull));
 
-	if (DatumGetBool(args[4]))
-	{
-		scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 2);
-		ScanKeyEntryInitialize(&keys[1], SK_ISNULL | SK_SEARCHNULL, 2, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
-		index_rescan(scan, keys, 2, NULL, 0);
-		while (index_getnext_slot(scan, ForwardScanDirection, slot))
-		{
-			Datum		status = crm_column(slot, &message_table, MESSAGE_STATUS, &isnull);
-			TimestampTz not_before = DatumGetTimestampTz(crm_column(slot, &message_table, MESSAGE_NOT_BEFORE, &isnull));
-
-			CHECK_FOR_INTERRUPTS();
-			if (not_before < until && (crm_text_is(status, "ready") || crm_text_is(status, "leased")) &&
-				message_counts(rules, slot, args[3], no_message))
-				add_slot(slots, not_before, DatumGetObjectId(crm_column(slot, &message_table, MESSAGE_CHANNEL, &isnull)), true);
-		}
-		index_endscan(scan);
+		if (not_before < until && (crm_text_is(status, "ready") || crm_text_is(status, "leased")) &&
+			message_counts(rules, scan.slot, args[3], no_message))
+			add_slot(slots, not_before, DatumGetObjectId(crm_column(scan.slot, &message_table, MESSAGE_CHANNEL, &isnull)), true);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	crm_close_scan(&scan);
 }
 
 /* Is there a message of this key, the customer's, that takes a slot itself? */
 static bool
-message_has_slot(Relation rel, Datum message, Datum customer)
+message_has_slot(Datum message, Datum customer)
 {
-	Relation	index = index_open(found.message_key, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 1);
+	CrmScan		scan;
 	ScanKeyData key;
 	bool		has_slot = false;
 	bool		isnull;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, message);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (!has_slot && index_getnext_slot(scan, ForwardScanDirection, slot))
+	crm_open_scan(&scan, &message_table, found.message_key, 1);
+	crm_seek(&scan, &key, 1);
+	while (!has_slot && crm_next_found(&scan))
 	{
-		has_slot = DatumGetInt64(crm_column(slot, &message_table, MESSAGE_CUSTOMER, &isnull)) == DatumGetInt64(customer);
-		if (has_slot)
-			(void) crm_column(slot, &message_table, MESSAGE_BEGUN_AT, &isnull);
+		has_slot = DatumGetInt64(crm_column(scan.slot, &message_table, MESSAGE_CUSTOMER, &isnull)) == DatumGetInt64(customer);
+		(void) crm_column(scan.slot, &message_table, MESSAGE_BEGUN_AT, &isnull);
 		has_slot &= !isnull;
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	crm_close_scan(&scan);
 	return has_slot;
 }
 
 /* Contacts that no message stands for. */
 static void
-read_interactions(Relation rel, Relation messages, Slots *slots, Datum *args, TimestampTz since)
+read_interactions(Slots *slots, Datum *args, TimestampTz since)
 {
-	Relation	index = index_open(found.interaction_customer, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 3);
-	ScanKeyData keys[3];
+	CrmScan		scan;
 	bool		isnull;
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, args[0]);
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(since));
-	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, args[2]);
-	index_rescan(scan, keys, 3, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	open_window(&scan, &interaction_table, found.interaction_customer, args[0], since, args[2]);
+	while (crm_next_found(&scan))
 	{
 		bool		no_message;
 		Datum		message;
 
-		CHECK_FOR_INTERRUPTS();
-		if (DatumGetObjectId(crm_column(slot, &interaction_table, INTERACTION_DIRECTION, &isnull)) != found.outbound)
+		if (DatumGetObjectId(crm_column(scan.slot, &interaction_table, INTERACTION_DIRECTION, &isnull)) != found.outbound)
 			continue;
-		message = crm_column(slot, &interaction_table, INTERACTION_MESSAGE, &no_message);
-		if (no_message || !message_has_slot(messages, message, args[0]))
-			add_slot(slots, DatumGetTimestampTz(crm_column(slot, &interaction_table, INTERACTION_OCCURRED_AT, &isnull)),
-					 DatumGetObjectId(crm_column(slot, &interaction_table, INTERACTION_CHANNEL, &isnull)), false);
+		message = crm_column(scan.slot, &interaction_table, INTERACTION_MESSAGE, &no_message);
+		if (no_message || !message_has_slot(message, args[0]))
+			add_slot(slots, DatumGetTimestampTz(crm_column(scan.slot, &interaction_table, INTERACTION_OCCURRED_AT, &isnull)),
+					 DatumGetObjectId(crm_column(scan.slot, &interaction_table, INTERACTION_CHANNEL, &isnull)), false);
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	crm_close_scan(&scan);
 }
 
 static int
@@ -387,6 +380,13 @@ newest_first(const void *a, const void *b)
 	TimestampTz y = ((const Slot *) b)->used_at;
 
 	return (x < y) - (x > y);
+}
+
+/* Does a cap bind contacts over this channel? */
+static bool
+is_for(const Cap *cap, Datum channel)
+{
+	return !OidIsValid(cap->channel) || cap->channel == DatumGetObjectId(channel);
 }
 
 /* When the slot that uses a cap up was or will be used; false: it is not used up.  The slots are sorted, newest first. */
@@ -512,17 +512,17 @@ crm_cap_reached(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(4))
 		PG_RETURN_NULL();
 
-	rules = find_rules(fcinfo, DatumGetObjectId(args[1]));
+	rules = find_rules(fcinfo);
 	if (!rules->simple)
 		return ask_query(fcinfo, args, nulls);
-	if (rules->ncaps == 0)
-		PG_RETURN_NULL();
 
 	at = DatumGetTimestampTz(args[2]);
 	for (int i = 0; i < rules->ncaps; i++)
 	{
 		Cap		   *cap = &rules->caps[i];
 
+		if (!is_for(cap, args[1]))
+			continue;
 		cap->since = earlier(at, &cap->window);
 		cap->until = later(at, &cap->window);
 		since = Min(since, cap->since);
@@ -531,14 +531,10 @@ crm_cap_reached(PG_FUNCTION_ARGS)
 	}
 	if (counts)
 	{
-		/* They are locked already. */
-		Relation	messages = table_open(message_table.oid, NoLock);
-		Relation	interactions = table_open(interaction_table.oid, NoLock);
-
-		read_messages(messages, rules, &slots, args, PG_ARGISNULL(3), since, until);
-		read_interactions(interactions, messages, &slots, args, since);
-		table_close(interactions, NoLock);
-		table_close(messages, NoLock);
+		read_messages(rules, &slots, args, PG_ARGISNULL(3), since);
+		if (DatumGetBool(args[4]))
+			read_waiting(rules, &slots, args, PG_ARGISNULL(3), until);
+		read_interactions(&slots, args, since);
 		/* What waits will be sent at its time, or when this is, whichever is later. */
 		for (int i = 0; i < slots.n; i++)
 			if (slots.slots[i].waits)
@@ -552,6 +548,8 @@ crm_cap_reached(PG_FUNCTION_ARGS)
 		TimestampTz next_at = DT_NOEND;
 		TimestampTz used_at;
 
+		if (!is_for(cap, args[1]))
+			continue;
 		if (cap->cap > 0)
 		{
 			if (!cap_is_reached(cap, &slots, &used_at))

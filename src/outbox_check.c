@@ -71,6 +71,7 @@ enum
 	CONSENT_ID, CONSENT_CUSTOMER, CONSENT_CHANNEL, CONSENT_PURPOSE, CONSENT_POINT, CONSENT_STATUS, CONSENT_BASIS, CONSENT_EXPIRES_AT,
 	CONSENT_RECORDED_AT, CONSENT_IS_CURRENT
 };
+
 static CrmColumn customer_columns[] = {
 	{"customer_id", INT8OID}, {"kind"}, {"country", TEXTOID}, {"time_zone", TEXTOID}, {"attributes", JSONBOID}
 };
@@ -82,6 +83,7 @@ static CrmColumn consent_columns[] = {
 	{"consent_id", INT8OID}, {"customer_id", INT8OID}, {"channel"}, {"purpose", TEXTOID}, {"contact_point_id", INT8OID}, {"status", TEXTOID},
 	{"basis", TEXTOID}, {"expires_at", TIMESTAMPTZOID}, {"recorded_at", TIMESTAMPTZOID}, {"is_current", BOOLOID}
 };
+
 static CrmTable customer_table = {"customer", customer_columns, lengthof(customer_columns)};
 static CrmTable point_table = {"contact_point", point_columns, lengthof(point_columns)};
 static CrmTable consent_table = {"consent", consent_columns, lengthof(consent_columns)};
@@ -100,23 +102,13 @@ static struct
 	Oid			consent;
 } found;
 
-/* A table whose rows are found by the customer. */
-typedef struct ByCustomer
-{
-	MemoryContext context;		/* of what the scan keeps from row to row: it must not go between them */
-	Relation	rel;
-	Relation	index;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-} ByCustomer;
-
 /* All of a call. */
 typedef struct Check
 {
 	FunctionCallInfo fcinfo;
-	ByCustomer	customers;
-	ByCustomer	points;
-	ByCustomer	consents;
+	CrmScan		customers;
+	CrmScan		points;
+	CrmScan		consents;
 	CrmRuleBook rules;
 	bool		suppressing;
 	FmgrInfo	quiet_until;
@@ -181,46 +173,14 @@ find_indexes(void)
 	return OidIsValid(found.customer) && OidIsValid(found.point) && OidIsValid(found.consent);
 }
 
+/* Then the rows of this customer. */
 static void
-open_by_customer(ByCustomer *by, const CrmTable *table, Oid index)
+seek(CrmScan *scan, Datum customer)
 {
-	by->context = CurrentMemoryContext;
-	by->rel = table_open(table->oid, NoLock);
-	by->index = index_open(index, AccessShareLock);
-	by->slot = table_slot_create(by->rel, NULL);
-	by->scan = crm_index_beginscan(by->rel, by->index, GetActiveSnapshot(), 1);
-}
-
-static void
-close_by_customer(ByCustomer *by)
-{
-	index_endscan(by->scan);
-	ExecDropSingleTupleTableSlot(by->slot);
-	index_close(by->index, NoLock);
-	table_close(by->rel, NoLock);
-}
-
-static void
-seek(ByCustomer *by, Datum customer)
-{
-	MemoryContext caller = MemoryContextSwitchTo(by->context);
 	ScanKeyData key;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, customer);
-	index_rescan(by->scan, &key, 1, NULL, 0);
-	MemoryContextSwitchTo(caller);
-}
-
-static bool
-next_row(ByCustomer *by)
-{
-	MemoryContext caller = MemoryContextSwitchTo(by->context);
-	bool		is_there;
-
-	CHECK_FOR_INTERRUPTS();
-	is_there = index_getnext_slot(by->scan, ForwardScanDirection, by->slot);
-	MemoryContextSwitchTo(caller);
-	return is_there;
+	crm_seek(scan, &key, 1);
 }
 
 static bool
@@ -303,7 +263,7 @@ is_within_caps(Check *check, const Question *question)
 static bool
 is_allowed(Check *check, const Question *question, const CrmSituation *situation, int64 point, Datum *consent, bool *no_consent)
 {
-	ByCustomer *consents = &check->consents;
+	CrmScan    *consents = &check->consents;
 	bool		any = false;
 	bool		objected = false;
 	bool		granted = false;
@@ -312,7 +272,7 @@ is_allowed(Check *check, const Question *question, const CrmSituation *situation
 	int64		id = 0;
 
 	seek(consents, question->values[ASK_CUSTOMER]);
-	while (next_row(consents))
+	while (crm_next_found(consents))
 	{
 		TupleTableSlot *slot = consents->slot;
 		bool		isnull;
@@ -399,8 +359,8 @@ point_is_suppressed(Check *check)
 static bool
 is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 {
-	ByCustomer *customers = &check->customers;
-	ByCustomer *points = &check->points;
+	CrmScan    *customers = &check->customers;
+	CrmScan    *points = &check->points;
 	CrmSituation *situation;
 	Oid			channel = DatumGetObjectId(question->values[ASK_CHANNEL]);
 	bool		isnull;
@@ -413,7 +373,7 @@ is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 	if (question->nulls[ASK_CUSTOMER] || question->nulls[ASK_CHANNEL] || question->nulls[ASK_PURPOSE] || question->nulls[ASK_AT])
 		return false;
 	seek(customers, question->values[ASK_CUSTOMER]);
-	if (!next_row(customers))
+	if (!crm_next_found(customers))
 		return false;
 	kind = DatumGetObjectId(crm_column(customers->slot, &customer_table, CUSTOMER_KIND, &isnull));
 	value = crm_column(customers->slot, &customer_table, CUSTOMER_COUNTRY, &isnull);
@@ -422,7 +382,7 @@ is_permitted(Check *check, const Question *question, Datum *out, bool *nulls)
 
 	/* Of those that may be used the primary one, then the oldest. */
 	seek(points, question->values[ASK_CUSTOMER]);
-	while (next_row(points))
+	while (crm_next_found(points))
 	{
 		TupleTableSlot *slot = points->slot;
 		int64		point = DatumGetInt64(crm_column(slot, &point_table, POINT_ID, &isnull));
@@ -497,6 +457,8 @@ ask_the_rest(FunctionCallInfo fcinfo, const Question *questions, int n)
 	bool	   *nulls = palloc(n * sizeof(bool));
 	int64	   *ordinals = palloc(n * sizeof(int64));
 
+	for (int k = 0; k < n; k++)
+		ordinals[k] = questions[k].ordinal;
 	for (int i = 0; i < CHECK_ARRAYS; i++)
 	{
 		Oid			type = get_element_type(get_fn_expr_argtype(fcinfo->flinfo, i));
@@ -510,7 +472,6 @@ ask_the_rest(FunctionCallInfo fcinfo, const Question *questions, int n)
 		{
 			values[k] = questions[k].values[i];
 			nulls[k] = questions[k].nulls[i];
-			ordinals[k] = questions[k].ordinal;
 		}
 		args[i] = PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, type, length, by_value, align));
 	}
@@ -612,9 +573,9 @@ crm_contact_check(PG_FUNCTION_ARGS)
 	find_function(&check->quiet_until, "quiet_until", 5, (Oid[]) {channel_type, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
 	find_function(&check->cap_reached, "cap_reached", 5, (Oid[]) {INT8OID, channel_type, TIMESTAMPTZOID, INT8OID, BOOLOID});
 	check->suppressing = has_rows(&suppression_table);
-	open_by_customer(&check->customers, &customer_table, found.customer);
-	open_by_customer(&check->points, &point_table, found.point);
-	open_by_customer(&check->consents, &consent_table, found.consent);
+	crm_open_scan(&check->customers, &customer_table, found.customer, 1);
+	crm_open_scan(&check->points, &point_table, found.point, 1);
+	crm_open_scan(&check->consents, &consent_table, found.consent, 1);
 
 	each = AllocSetContextCreate(caller, "crm contact check", ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < n; i++)
@@ -631,9 +592,9 @@ crm_contact_check(PG_FUNCTION_ARGS)
 		MemoryContextReset(each);
 	}
 	MemoryContextDelete(each);
-	close_by_customer(&check->consents);
-	close_by_customer(&check->points);
-	close_by_customer(&check->customers);
+	crm_close_scan(&check->consents);
+	crm_close_scan(&check->points);
+	crm_close_scan(&check->customers);
 	if (rest > 0)
 		ask_the_rest(fcinfo, questions, rest);
 	return (Datum) 0;

@@ -136,10 +136,7 @@ country_has_rules(const text *country)
 static void
 read_need(CrmRuleBook *rules, CrmSituation *situation)
 {
-	Relation	rel = table_open(need_table.oid, NoLock);
-	Relation	index = index_open(need_index, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = crm_index_beginscan(rel, index, GetActiveSnapshot(), 2);
+	CrmScan		scan;
 	text	   *country = country_has_rules(situation->country) ? situation->country : cstring_to_text("");
 	bool		exact = false;
 	ScanKeyData keys[2];
@@ -147,11 +144,13 @@ read_need(CrmRuleBook *rules, CrmSituation *situation)
 
 	situation->strength = 40;
 	situation->bases = NULL;
-	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[0], F_TEXTEQ, PointerGetDatum(country));
+	crm_open_scan(&scan, &need_table, need_index, 2);
+	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, scan.index->rd_indcollation[0], F_TEXTEQ, PointerGetDatum(country));
 	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, InvalidOid, F_ENUM_EQ, ObjectIdGetDatum(situation->kind));
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (!exact && index_getnext_slot(scan, ForwardScanDirection, slot))
+	crm_seek(&scan, keys, 2);
+	while (!exact && crm_next_found(&scan))
 	{
+		TupleTableSlot *slot = scan.slot;
 		text	   *purpose = DatumGetTextPP(crm_column(slot, &need_table, NEED_PURPOSE, &isnull));
 		MemoryContext caller;
 
@@ -165,10 +164,7 @@ read_need(CrmRuleBook *rules, CrmSituation *situation)
 		situation->bases = DatumGetArrayTypePCopy(crm_column(slot, &need_table, NEED_BASES, &isnull));
 		MemoryContextSwitchTo(caller);
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	table_close(rel, NoLock);
+	crm_close_scan(&scan);
 }
 
 /* What holds for customers of this kind and country over this channel, for this purpose. */

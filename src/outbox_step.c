@@ -8,8 +8,7 @@
  * the way of every message ask for nothing: it is claimed, and later it was
  * sent.  As long as such an UPDATE leaves alone what a message may not change,
  * there is nothing to decide, and the step is made here at a tenth of what a
- * function in PL/pgSQL costs.  Everything else goes to the gate, also what only
- * looks as if it had changed.
+ * function in PL/pgSQL costs.  Everything else goes to the gate.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,9 +18,9 @@
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "own_table.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -103,30 +102,6 @@ step_columns(FunctionCallInfo fcinfo, Relation rel)
 	return columns;
 }
 
-static bool
-status_is(Datum status, const char *name)
-{
-	text	   *value = DatumGetTextPP(status);
-	int			length = strlen(name);
-
-	return VARSIZE_ANY_EXHDR(value) == length && memcmp(VARDATA_ANY(value), name, length) == 0;
-}
-
-/* The same value in the same form, as an UPDATE leaves what it does not set. */
-static bool
-is_kept(TupleDesc desc, AttrNumber number, HeapTuple old, HeapTuple new)
-{
-	Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
-	bool		old_null;
-	bool		new_null;
-	Datum		old_value = heap_getattr(old, number, desc, &old_null);
-	Datum		new_value = heap_getattr(new, number, desc, &new_null);
-
-	if (old_null || new_null)
-		return old_null && new_null;
-	return datumIsEqual(old_value, new_value, attribute->attbyval, attribute->attlen);
-}
-
 /* The step that an UPDATE takes, if it is one that needs no permission. */
 static int
 find_step(StepColumns *columns, TupleDesc desc, HeapTuple old, HeapTuple new)
@@ -140,10 +115,10 @@ find_step(StepColumns *columns, TupleDesc desc, HeapTuple old, HeapTuple new)
 		return -1;
 	for (int i = 0; i < lengthof(steps); i++)
 	{
-		if (!status_is(from, steps[i].from) || !status_is(to, steps[i].to))
+		if (!crm_text_is(from, steps[i].from) || !crm_text_is(to, steps[i].to))
 			continue;
 		for (int k = 0; steps[i].kept[k] != NULL; k++)
-			if (!is_kept(desc, columns->kept[i][k], old, new))
+			if (!crm_same_value(desc, columns->kept[i][k], old, new))
 				return -1;
 		return i;
 	}

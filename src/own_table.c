@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -140,6 +141,70 @@ crm_end_rows(CrmRows *rows)
 	ExecDropSingleTupleTableSlot(rows->slot);
 	table_close(rows->rel, NoLock);
 	memset(rows, 0, sizeof(CrmRows));
+}
+
+/*
+ * Begins to find rows of a table that is locked by an index, of so many keys,
+ * in the running query's snapshot: then crm_seek(), as often as is liked.
+ */
+void
+crm_open_scan(CrmScan *scan, const CrmTable *table, Oid index, int nkeys)
+{
+	scan->context = CurrentMemoryContext;
+	scan->rel = table_open(table->oid, NoLock);
+	scan->index = index_open(index, AccessShareLock);
+	scan->slot = table_slot_create(scan->rel, NULL);
+	scan->scan = crm_index_beginscan(scan->rel, scan->index, GetActiveSnapshot(), nkeys);
+}
+
+void
+crm_seek(CrmScan *scan, ScanKey keys, int nkeys)
+{
+	MemoryContext caller = MemoryContextSwitchTo(scan->context);
+
+	index_rescan(scan->scan, keys, nkeys, NULL, 0);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Is there another row?  It is in the slot. */
+bool
+crm_next_found(CrmScan *scan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(scan->context);
+	bool		found;
+
+	CHECK_FOR_INTERRUPTS();
+	found = index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+	MemoryContextSwitchTo(caller);
+	return found;
+}
+
+void
+crm_close_scan(CrmScan *scan)
+{
+	index_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, NoLock);
+	table_close(scan->rel, NoLock);
+}
+
+/*
+ * Has a column the same value in both versions of a row?  Nearly always it has
+ * the same bytes; else it is looked at what they stand for.
+ */
+bool
+crm_same_value(TupleDesc desc, AttrNumber number, HeapTuple old, HeapTuple new)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
+	bool		old_null;
+	bool		new_null;
+	Datum		old_value = heap_getattr(old, number, desc, &old_null);
+	Datum		new_value = heap_getattr(new, number, desc, &new_null);
+
+	if (old_null || new_null)
+		return old_null && new_null;
+	return datumIsEqual(old_value, new_value, attribute->attbyval, attribute->attlen) ||
+		datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen);
 }
 
 /* Is a text this one? */

@@ -10,6 +10,8 @@
 #define CRM_OWN_TABLE_H
 
 #include "crm.h"
+#include "access/htup.h"
+#include "access/relscan.h"
 #include "access/tableam.h"
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
@@ -57,6 +59,16 @@ typedef struct CrmRows
 	TableScanDesc scan;
 } CrmRows;
 
+/* The rows of a table that an index finds. */
+typedef struct CrmScan
+{
+	MemoryContext context;		/* of what the scan keeps from row to row: it must not go between them */
+	Relation	rel;
+	Relation	index;
+	TupleTableSlot *slot;
+	IndexScanDesc scan;
+} CrmScan;
+
 /* A column of a row. */
 static inline Datum
 crm_column(TupleTableSlot *slot, const CrmTable *table, int column, bool *isnull)
@@ -68,6 +80,11 @@ extern bool crm_lock_tables(CrmTable *const *tables, int n);
 extern bool crm_know_tables(CrmTable *const *tables, int n);
 extern TupleTableSlot *crm_next_row(CrmRows *rows, const CrmTable *table);
 extern void crm_end_rows(CrmRows *rows);
+extern void crm_open_scan(CrmScan *scan, const CrmTable *table, Oid index, int nkeys);
+extern void crm_seek(CrmScan *scan, ScanKey keys, int nkeys);
+extern bool crm_next_found(CrmScan *scan);
+extern void crm_close_scan(CrmScan *scan);
+extern bool crm_same_value(TupleDesc desc, AttrNumber number, HeapTuple old, HeapTuple new);
 extern bool crm_text_is(Datum value, const char *name);
 extern bool crm_same_text(const text *a, const text *b);
 extern Oid	crm_find_index(Relation rel, AttrNumber first, AttrNumber second);
