@@ -50,7 +50,7 @@ static const Step steps[] = {
 	},
 };
 
-/* Where the columns are, and the function for everything else; found once per query. */
+/* Where the columns are, and the function for everything else; found once per query, each when it is needed. */
 typedef struct StepColumns
 {
 	AttrNumber	status;
@@ -89,6 +89,13 @@ step_columns(FunctionCallInfo fcinfo, Relation rel)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger function crm.message_before() serves tables of schema \"crm\" only")));
 	columns = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(StepColumns));
+	fcinfo->flinfo->fn_extra = columns;
+	return columns;
+}
+
+static void
+find_columns(StepColumns *columns, Relation rel)
+{
 	columns->status = find_column(rel, "status");
 	columns->token = find_column(rel, "token");
 	columns->address = find_column(rel, "address");
@@ -98,8 +105,6 @@ step_columns(FunctionCallInfo fcinfo, Relation rel)
 	for (int i = 0; i < lengthof(steps); i++)
 		for (int k = 0; steps[i].kept[k] != NULL; k++)
 			columns->kept[i][k] = find_column(rel, steps[i].kept[k]);
-	fcinfo->flinfo->fn_extra = columns;
-	return columns;
 }
 
 /* The step that an UPDATE takes, if it is one that needs no permission. */
@@ -205,6 +210,8 @@ crm_message_before(PG_FUNCTION_ARGS)
 	{
 		TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 
+		if (columns->status == 0)
+			find_columns(columns, trigdata->tg_relation);
 		step = find_step(columns, desc, trigdata->tg_trigtuple, trigdata->tg_newtuple);
 		if (step >= 0)
 			return PointerGetDatum(make_step(&steps[step], columns, desc, trigdata->tg_trigtuple, trigdata->tg_newtuple));
